@@ -1,0 +1,96 @@
+# Everything a person or a CI machine does with this repository. Needs Python 3.11 with venv, and make.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV ?= .venv
+JOBS ?= 2
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+PYTEST := $(BIN)/python -m pytest
+
+# LightGBM needs the system's libgomp.so.1, which a bare Debian lacks; scikit-learn brings the same library under
+# another name. tools below link it into this folder when the system has none (see $(VENV)/.openmp).
+OPENMP := $(CURDIR)/$(VENV)/openmp
+export LD_LIBRARY_PATH := $(OPENMP)$(if $(LD_LIBRARY_PATH),:$(LD_LIBRARY_PATH))
+
+.PHONY: help demo test test-all check lint types arrows docs docs-test bench-quality bench-speed clean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
+
+demo: $(VENV)/.demo ## set up and run the main job on real data (30 s of fitting)
+	$(BIN)/python examples/demo.py
+
+test: $(VENV)/.dev ## set up and run the tests (no torch)
+	$(PYTEST) -q -n $(JOBS) -m "not slow"
+
+test-all: $(VENV)/.all ## every extra (torch too), every test, the slow ones too
+	$(PYTEST) -q -n $(JOBS)
+
+check: lint types arrows docs docs-test ## style, types, arrows between rooms, docs and their examples
+
+lint: $(VENV)/.dev ## ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev ## mypy --strict
+	$(BIN)/mypy --strict
+
+arrows: $(VENV)/.dev ## import-linter: arrows only point down
+	PYTHONPATH=src $(BIN)/lint-imports
+
+docs: $(VENV)/.dev ## build the docs into docs/_build/html, warnings are errors
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	@echo "docs: docs/_build/html/index.html"
+
+docs-test: $(VENV)/.dev ## run every example of the docs and the README
+	$(PYTEST) -q docs README.md
+
+bench-quality: $(VENV)/.dev ## our answers against other systems' on real tables (hours)
+	$(BIN)/python benchmarks/quality.py
+
+bench-speed: $(VENV)/.dev ## start-up, first predictor, latency, throughput, size, memory
+	$(BIN)/python benchmarks/speed.py
+
+clean: ## remove everything that was made here
+	rm -rf $(VENV) build dist demo-output docs/_build docs/_generated
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find src tests docs examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+# --- the environment: one stamp per set of extras, made anew when the pins change ---
+
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed, $(PYTHON) is " + sys.version.split()[0] + ": try make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.python pyproject.toml constraints.txt
+	@echo "installing open-autoglm[demo] into $(VENV) ..."
+	$(PIP) -e '.[demo]'
+	@$(MAKE) --no-print-directory $(VENV)/.openmp
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.python pyproject.toml constraints.txt
+	@echo "installing open-autoglm[dev] into $(VENV) ..."
+	$(PIP) -e '.[dev]'
+	@$(MAKE) --no-print-directory $(VENV)/.openmp
+	@touch $@ $(VENV)/.demo
+
+$(VENV)/.all: $(VENV)/.python pyproject.toml constraints.txt
+	@echo "installing torch and open-autoglm[all,dev] into $(VENV) ..."
+	$(PIP) torch==2.13.0
+	$(PIP) -e '.[all,dev]'
+	@$(MAKE) --no-print-directory $(VENV)/.openmp
+	@touch $@ $(VENV)/.dev $(VENV)/.demo
+
+$(VENV)/.openmp:
+	@if ! $(BIN)/python -c 'import ctypes; ctypes.CDLL("libgomp.so.1")' 2>/dev/null; then \
+	  found=$$(ls -d $(VENV)/lib/python3*/site-packages/scikit_learn.libs/libgomp-*.so* 2>/dev/null | head -n 1); \
+	  if [ -z "$$found" ]; then echo "libgomp.so.1 is missing: apt-get install libgomp1" >&2; exit 1; fi; \
+	  mkdir -p $(OPENMP) && ln -sf "$(CURDIR)/$$found" $(OPENMP)/libgomp.so.1; \
+	  echo "no libgomp.so.1 on this system: using scikit-learn's copy"; \
+	fi
+	@touch $@

@@ -1,0 +1,143 @@
+"""How good are our models? Matches against rivals on real tables, kept in an append-only book.
+
+python benchmarks/quality.py prepare
+python benchmarks/quality.py run --tables tables-test --contestants lightgbm,linear --seeds 1,2,3
+python benchmarks/quality.py table --tables tables-test
+
+`run` may be stopped at any time: the same command goes on where it was. See README.md beside this file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import arena
+import machine
+import standings
+import tables
+from arena import Match
+
+PLAYS = 3  # a disturbed match is played again; after this many the calmest counts
+
+
+def main() -> None:
+    """Read the command line and do what it says."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser(
+        "prepare", help="install the packages that ship the tables, and store the tables as Parquet"
+    )
+    for name, text in (
+        ("run", "play the matches that the book lacks"),
+        ("table", "print the book as Markdown"),
+    ):
+        command = commands.add_parser(name, help=text)
+        command.add_argument("--tables", default="tables-test", help="tables-test, tables-dev, or names")
+        command.add_argument("--contestants", help=f"some of {','.join(arena.contestants())}; default: all")
+        command.add_argument("--seeds", default="1,2,3")
+        command.add_argument("--seconds", type=float, default=60.0, help="the budget of a match")
+        command.add_argument("--threads", type=int, default=2)
+    arguments = parser.parse_args()
+    if arguments.command == "prepare":
+        prepare()
+    elif arguments.command == "run":
+        run(plan(arguments))
+    else:
+        print(standings.markdown(best_lines(set(plan(arguments, any_commit=True)))))
+
+
+def prepare() -> None:
+    """Store every table as Parquet, with the packages in an environment of their own."""
+    script = arena.HERE / "tables.py"
+    subprocess.run([arena.python(script), script, tables.cache() / "tables"], check=True)
+
+
+def plan(arguments: argparse.Namespace, *, any_commit: bool = False) -> list[Match]:
+    """The matches asked for: all tables with the first seed, then with the next."""
+    players = arguments.contestants.split(",") if arguments.contestants else arena.contestants()
+    if unknown := set(players) - set(arena.contestants()):
+        raise SystemExit(f"unknown contestant {unknown.pop()!r}; there are {', '.join(arena.contestants())}")
+    commit = "" if any_commit else our_commit()
+    return [
+        Match(table, player, int(seed), arguments.seconds, arguments.threads, commit * (player == arena.OURS))
+        for seed in arguments.seeds.split(",")
+        for table in tables.names(arguments.tables)
+        for player in players
+    ]
+
+
+def our_commit() -> str:
+    """The commit of this repository, marked when the working tree differs from it."""
+    command = ["git", "describe", "--always", "--dirty"]
+    done = subprocess.run(command, cwd=arena.HERE, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "uncommitted"
+
+
+def run(matches: list[Match]) -> None:
+    """Play what is missing, a seed at a time; disturbed matches come again when their seed is through."""
+    machine.adopt_orphans()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the match that is being played ends too
+    turn = arena.Turn()
+    book().parent.mkdir(parents=True, exist_ok=True)
+    for seed in sorted({match.seed for match in matches}):
+        for _ in range(PLAYS):
+            for match in [match for match in matches if match.seed == seed]:
+                if not settled(match):
+                    write(arena.play(match, turn))
+                    turn.end()
+
+
+def settled(match: Match) -> bool:
+    """Whether the book has an undisturbed line for the match, or enough disturbed ones."""
+    played = [line for line in read() if key(line) == match]
+    return len(played) >= PLAYS or any(not line["disturbed"] for line in played)
+
+
+def book() -> Path:
+    """The append-only file of matches, one JSON line each."""
+    return tables.cache() / "book.jsonl"
+
+
+def read() -> list[dict[str, object]]:
+    """Every whole line of the book; a last line cut by a kill is skipped."""
+    lines = book().read_text().splitlines(keepends=True) if book().exists() else []
+    return [json.loads(line) for line in lines if line.endswith("}\n")]
+
+
+def write(line: dict[str, object]) -> None:
+    """Append a line to the book and say in short what happened."""
+    with book().open("a") as file:
+        file.write(json.dumps(line) + "\n")
+    state = "FAILED " + str(line["exit"]) if line["failed"] else f"{line['error']:.4f}"
+    print(
+        f"{line['time']} seed {line['seed']} {line['table']:14} {line['contestant']:17} error {state} "
+        f"fit {line['fit_seconds']:.1f} s, wall {line['wall']} s{', disturbed' * bool(line['disturbed'])}",
+        flush=True,
+    )
+
+
+def key(line: dict[str, object], *, any_commit: bool = False) -> Match:
+    """The match that a line tells of."""
+    fields = {name: line[name] for name in asdict(Match("", "", 0, 0, 0))}
+    return Match(**(fields | {"commit": ""} if any_commit else fields))  # type: ignore[arg-type]
+
+
+def best_lines(wanted: set[Match]) -> list[dict[str, object]]:
+    """One line per match: the calmest, and for our own matches only those of the commit played last."""
+    lines = [line for line in read() if key(line, any_commit=True) in wanted]
+    latest = next((line["commit"] for line in reversed(lines) if line["contestant"] == arena.OURS), "")
+    chosen: dict[Match, dict[str, object]] = {}
+    for line in sorted(lines, key=lambda line: (line["disturbed"], line["foreign_cpu"]), reverse=True):
+        if line["contestant"] != arena.OURS or line["commit"] == latest:
+            chosen[key(line)] = line
+    return list(chosen.values())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,269 @@
+"""AutoML → Predictor: the line itself, from a table and a number of seconds to a saved predictor."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from autoglm import __version__, encoders
+from autoglm.core import frames, shelf
+from autoglm.core.budget import Budget, default_memory
+from autoglm.core.columns import Column, column
+from autoglm.core.errors import DataError, FitError, OptionError, nearest
+from autoglm.core.features import Features
+from autoglm.core.metrics import Metric, metric_for
+from autoglm.core.seed import Seed
+from autoglm.core.task import Task, infer
+from autoglm.engine import splits
+from autoglm.engine.journal import Journal
+from autoglm.engine.pool import Pool
+from autoglm.engine.race import Race
+from autoglm.engine.run import Event, Progress, Run
+from autoglm.engine.schedule import waves
+from autoglm.finish import finish
+from autoglm.predictor import Predictor
+
+LONG_CELLS = 6_000_000  # rows x features from which one worker with all threads replaces one a thread
+SEARCHES = ("tpe", "random", "none")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A frame made ready: columns, what they are, features and target, all of the rows that have a target."""
+
+    task: Task
+    metric: Metric
+    columns: list[Column]
+    kinds: list[str]
+    encodings: tuple[encoders.Encoding, ...]
+    features: Features
+    target: NDArray[Any]
+    groups: NDArray[Any] | None
+    time: NDArray[Any] | None
+    dropped: int
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class AutoML:
+    """The recipe: how long, with how much of the machine, and what counts as good.
+
+    Parameters
+    ----------
+    seconds
+        Wall-clock seconds from the call of `fit` to the saved folder.
+    threads
+        Processor threads.
+    seed
+        All randomness comes from it.
+    metric
+        ``"auto"`` (roc_auc, log_loss or rmse by task), a name (see `autoglm.core.metrics.METRICS`), a function
+        (truth, answers) -> score, greater is better, or a `Metric`.
+    folder
+        Where to keep the run and the predictor. With a folder a killed fit continues when the same call is
+        made again, and a longer one extends it; without, a temporary folder is used.
+    task
+        ``"binary"``, ``"multiclass"``, ``"regression"`` or None: found out from the target.
+    kinds
+        Column name → kind (number, boolean, category, date, text, identifier, constant), where you know better.
+    work
+        Fold fits instead of seconds: the same seed gives bit-identical predictors on one machine, whatever its
+        load and the number of threads.
+    memory
+        Bytes that workers may hold together; None: three quarters of what is free.
+    learners
+        Names of the learners to use; None: all that are installed.
+    search
+        ``"tpe"``, ``"random"`` or ``"none"``: what proposes candidates after the portfolio.
+    fresh
+        Whether to forget what `folder` holds.
+    progress
+        Called with an `Event` at each step; None: silent.
+    """
+
+    seconds: float = 60.0
+    threads: int = 2
+    seed: int = 42
+    metric: str | Metric | Callable[[NDArray[Any], NDArray[Any]], float] = "auto"
+    folder: str | Path | None = None
+    task: str | None = None
+    kinds: Mapping[str, str] = field(default_factory=dict)
+    work: int | None = None
+    memory: int | None = None
+    learners: Sequence[str] | None = None
+    search: str = "tpe"
+    fresh: bool = False
+    progress: Progress | None = None
+
+    def fit(self, frame: Any, target: str, groups: Any = None, time: Any = None) -> Predictor:
+        """Learn to predict a column from the others.
+
+        Parameters
+        ----------
+        frame
+            pandas, polars or pyarrow table, shape (n_rows, n_columns); rows without a target are left out.
+        target
+            Name of the column to predict.
+        groups
+            Name of a column (or array, shape (n_rows,)) whose equal values must not be split between training
+            and judging rows: patients, customers, sites. A named column is not used as a feature.
+        time
+            Name of a column (or array) of moments: models are judged on later rows than they learned from.
+
+        Returns
+        -------
+        Predictor
+
+        Raises
+        ------
+        DataError
+            The data cannot be learned from; the message says why and what cures it.
+        OptionError
+            A setting is not allowed.
+        FolderError
+            The folder holds another run or cannot be written.
+        FitError
+            Not even the simplest model could be fitted.
+        """
+        budget = Budget(self.seconds, self.work, self.threads, self.memory or default_memory())
+        allowed = self._allowed()
+        tell = self.progress or (lambda event: None)
+        home = None if self.folder else tempfile.TemporaryDirectory(prefix="autoglm-")
+        folder = Path(self.folder) if self.folder else Path(home.name if home else "")
+        with Pool(budget.threads, 1, budget.memory) as pool:
+            tell(Event("phase", budget.elapsed(), "reading the table"))
+            table = self._read(frame, target, groups, time)
+            run, features = self._prepare(table, folder, pool, budget, allowed, tell)
+            try:
+                run.spend(waves(run.race, features, allowed, self.search))
+            except KeyboardInterrupt:
+                tell(Event("note", budget.elapsed(), "interrupted: keeping what there is"))
+            if not run.race.fits:
+                reasons = "; ".join(f"{n}: {r}" for n, r in run.race.failed.items())
+                raise FitError(f"no model could be fitted in {self.seconds} s ({reasons or 'too little time'}): give it more seconds")
+            tell(Event("phase", run.budget.elapsed(), "ensemble, calibration, report"))
+            finish(run, table, folder, self._identity(table))
+        return Predictor.load(folder, home)
+
+    def _allowed(self) -> list[str]:
+        if self.search not in SEARCHES:
+            raise OptionError(f"search={self.search!r}: expected one of {', '.join(SEARCHES)}{nearest(self.search, SEARCHES)}")
+        installed = shelf.available("learners")
+        for name in self.learners or ():
+            shelf.plugin_known("learners", name)
+        return ["constant", *(n for n in self.learners or installed if n != "constant" and n in installed)]
+
+    def _read(self, frame: Any, target: str, groups: Any, time: Any) -> Table:
+        """Check the frame, find out the task and what each column is, and encode it."""
+        rows = frames.to_pandas(frame)
+        if target not in rows.columns:
+            raise DataError(f"target {target!r} is not among the columns{nearest(str(target), rows.columns)}")
+        here = column(rows[target]).missing
+        if here.all():
+            raise DataError(f"target {target!r} is missing in all {len(rows)} rows: nothing can be learned")
+        keep = ~here
+        kept = rows[keep] if here.any() else rows
+        task = infer(kept[target], target, self.task)
+        left_out = {target, *(name for name in (groups,) if isinstance(name, str))}
+        names = [name for name in rows.columns if name not in left_out]
+        if not names:
+            raise DataError(f"the frame holds no column but {', '.join(map(repr, left_out))}: there is nothing to predict from")
+        for name in self.kinds:
+            if name not in rows.columns:
+                raise OptionError(f"kinds: no column named {name!r}{nearest(name, rows.columns)}")
+        columns = [column(kept[name]) for name in names]
+        kinds = [encoders.choose(c, self.kinds) for c in columns]
+        fitted = encoders.encode(columns, kinds, Seed(self.seed))
+        return Table(
+            task=task,
+            metric=metric_for(task, self.metric),
+            columns=columns,
+            kinds=kinds,
+            encodings=fitted,
+            features=encoders.assemble(columns, fitted),
+            target=task.encode(kept[target]),
+            groups=_vector(groups, rows, "groups", keep),
+            time=_vector(time, rows, "time", keep),
+            dropped=int(here.sum()),
+            notes=tuple(rows.attrs.get("notes", ())),
+        )
+
+    def _prepare(
+        self, table: Table, folder: Path, pool: Pool, budget: Budget, allowed: list[str], tell: Progress
+    ) -> tuple[Run, Features]:
+        """Set up folds and journal; take in what an earlier call has finished."""
+        seed = Seed(self.seed)
+        parts = splits.make(table.target, table.task, seed, table.groups, table.time)
+        identity = self._identity(table)
+        journal = Journal(folder / "run")
+        spent = journal.open(identity, self.fresh)
+        budget = replace(budget, started=budget.started - spent)
+        journal.put(table.features, table.target, parts, table.task)
+        race = Race(table.task, table.metric, table.target, parts, seed)
+        for candidate in journal.candidates().values():
+            race.add(candidate)
+        for fit in sorted(journal.finished(), key=lambda f: f.elapsed):
+            race.finish(fit)
+        if budget.timed and table.features.dense.size > LONG_CELLS and budget.threads > 1:
+            pool.shrink(1, budget.threads)
+        loss = "absolute" if table.metric.name == "mae" else "squared"
+        reserve = float(np.clip(0.05 * budget.seconds, 0.8, 6.0)) + 1.2 * table.features.dense.size / 20e6
+        units = sum(len(f) for f in race.fits.values())
+        run = Run(race, journal, pool, budget, identity, loss, self.search, reserve, tell, {}, units)
+        tell(Event("phase", budget.elapsed(), f"{table.task.kind}: {parts.scheme}", None, units))
+        return run, table.features
+
+    def _identity(self, table: Table) -> dict[str, Any]:
+        """What must be the same for a run to continue."""
+        import hashlib
+
+        digest = hashlib.blake2b(np.ascontiguousarray(table.features.dense), digest_size=16)
+        digest.update(np.ascontiguousarray(table.target))
+        return {
+            "data": digest.hexdigest(),
+            "rows": len(table.target),
+            "target": table.task.target,
+            "task": table.task.kind,
+            "metric": table.metric.name,
+            "seed": self.seed,
+            "version": __version__,
+        }
+
+
+def load(folder: str | Path) -> Predictor:
+    """Read a saved predictor.
+
+    Raises
+    ------
+    FolderError
+        No predictor there, a file that is missing or was changed, or a newer format.
+    """
+    return Predictor.load(folder)
+
+
+def _vector(given: Any, rows: pd.DataFrame, option: str, keep: NDArray[np.bool_]) -> NDArray[Any] | None:
+    """Return groups or moments of the kept rows as sortable values, from a column's name or an array."""
+    if given is None:
+        return None
+    if isinstance(given, str):
+        if given not in rows.columns:
+            raise DataError(f"{option}={given!r} is not among the columns{nearest(given, rows.columns)}")
+        given = rows[given]
+    if len(given) != len(rows):
+        raise DataError(f"{option} has {len(given)} values for {len(rows)} rows: expected one a row")
+    found = column(pd.Series(given).reset_index(drop=True)).take(keep)
+    if found.missing.any():
+        raise DataError(f"{option} is missing in {int(found.missing.sum())} rows: fill them, or leave those rows out")
+    if option == "time" and found.storage == "text":
+        found = column(pd.to_datetime(pd.Series(found.values), errors="coerce").rename(option))
+        if found.missing.any():
+            raise DataError(f"time holds {int(found.missing.sum())} values that are no date: expected dates or numbers")
+    return np.unique(found.values.astype(str) if found.storage == "text" else found.values, return_inverse=True)[1]

@@ -1,0 +1,115 @@
+"""A predictor as a folder of safe files: a manifest with hashes, native model files, JSON and npz; no pickle.
+
+``manifest.json`` is written last, by one rename: a folder without it was never finished, a file that does
+not have the hash it names is refused before anything is parsed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from autoglm import __version__
+from autoglm.core.errors import FolderError
+from autoglm.core.files import read_json, sha256, write_json
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+OPTIONAL = ("report.html", "MODEL_CARD.md")  # for people; a predictor works without them
+
+
+def keep(source: Path, place: Path) -> None:
+    """Put a finished fit's files into the bundle: as links where the disk can, else as copies."""
+    place.mkdir(parents=True, exist_ok=True)
+    for path in source.iterdir():
+        target = place / path.name
+        if path.name in ("oof.npy", "fit.json") or target.exists():
+            continue
+        try:
+            os.link(path, target)
+        except OSError:
+            shutil.copyfile(path, target)
+
+
+def seal(folder: Path, about: dict[str, Any], files: list[Path]) -> None:
+    """Write the manifest over `files` (below `folder`)."""
+    listed = {p.relative_to(folder).as_posix(): {"sha256": sha256(p), "bytes": p.stat().st_size} for p in sorted(files)}
+    write_json(folder / MANIFEST, {"format": FORMAT, "version": __version__, **about, "files": listed})
+
+
+def unseal(folder: Path) -> dict[str, Any]:
+    """Check a folder against its manifest and return the manifest.
+
+    Raises
+    ------
+    FolderError
+        No predictor there, a newer format, or a file that is missing or changed.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise FolderError(_absent(folder))
+    try:
+        about = read_json(path)
+        version, files = int(about["format"]), dict(about["files"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise FolderError(f"{str(path)!r} is damaged ({error}): restore the folder from a copy, or fit again") from error
+    if version > FORMAT:
+        raise FolderError(
+            f"folder {str(folder)!r} has format {version}, written by open-autoglm {about.get('version')}; this is "
+            f"{__version__}, which reads up to format {FORMAT}: pip install -U open-autoglm"
+        )
+    for name, expected in files.items():
+        _check(folder, name, expected)
+    return dict(about)
+
+
+def copy(folder: Path, target: Path, files: list[str]) -> None:
+    """Copy a sealed bundle to a new or empty folder, manifest last.
+
+    Raises
+    ------
+    FolderError
+        The target holds something else or cannot be written.
+    """
+    if target.exists() and (not target.is_dir() or any(target.iterdir())) and not (target / MANIFEST).exists():
+        raise FolderError(f"cannot save to {str(target)!r}: it exists and holds no predictor; choose a new folder")
+    aside = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        for name in [*files, MANIFEST]:
+            (aside / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(folder / name, aside / name)
+        if target.exists():
+            shutil.rmtree(target)
+        os.rename(aside, target)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            shutil.rmtree(aside)
+        raise FolderError(f"cannot save to {str(target)!r}: {error.strerror or error}") from error
+
+
+def _check(folder: Path, name: str, expected: dict[str, Any]) -> None:
+    path = folder / name
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise FolderError(f"the manifest of {str(folder)!r} names {name!r}, which lies outside the folder: refused")
+    if not path.is_file():
+        if name in OPTIONAL:
+            return
+        raise FolderError(f"{str(path)!r} is missing: restore the folder from a copy, or fit again")
+    size = path.stat().st_size
+    if size != expected["bytes"]:
+        raise FolderError(f"{str(path)!r} has {size} bytes, expected {expected['bytes']}: it is truncated or was changed")
+    if sha256(path) != expected["sha256"]:
+        raise FolderError(f"{str(path)!r} does not have the hash that the manifest names: it was changed; refused")
+
+
+def _absent(folder: Path) -> str:
+    if not folder.exists():
+        near = [p.parent.name for p in folder.parent.glob(f"*/{MANIFEST}")] if folder.parent.is_dir() else []
+        hint = f"; predictors beside it: {', '.join(near)}" if near else ""
+        return f"no folder {str(folder)!r}{hint}"
+    if (folder / "run").is_dir():
+        return f"folder {str(folder)!r} holds a run that was not finished: repeat the same fit to continue it"
+    return f"folder {str(folder)!r} holds no predictor (no {MANIFEST}); expected what fit or save wrote"

@@ -1,0 +1,77 @@
+"""Answer the rows of a table with a saved predictor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from autoglm.commands import _text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from autoglm.predictor import Predictor
+
+
+@click.command("predict")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("rows", type=click.Path(path_type=Path))
+@click.option("-o", "--out", type=click.Path(path_type=Path), metavar="FILE", help="File to write: .csv, .tsv, .parquet, .feather, .arrow, .jsonl, .json, also packed (.gz).")
+@click.option("--proba", is_flag=True, help="Add the probability of each class.")
+@click.option("--keep", is_flag=True, help="Keep all columns of ROWS instead of the row number.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list of rows, or with -o what was written.")
+def command(folder: Path, rows: Path, out: Path | None, proba: bool, keep: bool, as_json: bool) -> None:
+    """Answer the rows of the table ROWS with the predictor in DIR.
+
+    Answers are CSV on standard output unless -o says where: the row number (from 1) and the answer in a
+    column named after the target. Columns may stand in any order; unseen categories count as missing.
+
+    \b
+    Examples:
+      autoglm predict churn-model new.csv
+      autoglm predict churn-model new.parquet --proba --keep -o answers.parquet
+      cat new.csv | autoglm predict churn-model /dev/stdin | head
+    """
+    from autoglm.core import reading
+    from autoglm.predictor import Predictor
+
+    predictor = Predictor.load(folder)
+    frame = reading.read(rows)
+    for message in frame.attrs.get("notes", ()):
+        _text.note(f"{rows}: {message}")
+    answers = _answers(predictor, frame, proba, keep)
+    if out is not None:
+        reading.write(answers, out)
+        written = {"rows": len(answers), "columns": list(answers.columns), "file": str(out)}
+        if as_json:
+            _text.write_json(written)
+        else:
+            _text.note(f"{len(answers)} rows written to {out}")
+    elif as_json:
+        _bytes(answers.to_json(orient="records", date_format="iso", force_ascii=False, indent=1) + "\n")
+    else:
+        _bytes(answers.to_csv(index=False))
+
+
+def _answers(predictor: Predictor, frame: pd.DataFrame, proba: bool, keep: bool) -> pd.DataFrame:
+    """Put the answers beside the row number or the columns given; a name that is taken gets a suffix."""
+    import pandas as pd
+
+    target = predictor.task.target
+    found = {target: predictor.predict(frame)}
+    if proba:
+        shares = predictor.predict_proba(frame)
+        found |= {f"{target}={name}": shares[name] for name in shares.columns}
+    answers = pd.DataFrame(found, index=frame.index)
+    beside = frame if keep else pd.DataFrame({"row": range(1, len(frame) + 1)}, index=frame.index)
+    names = {name: f"{name}_predicted" for name in answers.columns if name in beside.columns}
+    return pd.concat([beside, answers.rename(columns=names)], axis=1)
+
+
+def _bytes(text: str) -> None:
+    """Write UTF-8 to standard output whatever the terminal's encoding: it is a file's content."""
+    stream = click.get_binary_stream("stdout")
+    stream.write(text.encode("utf-8", "replace"))
+    stream.flush()

@@ -1,0 +1,47 @@
+"""The tree of exceptions: each says what happened with which value, what was expected and what cures it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class AutoGLMError(Exception):
+    """Everything this library raises on purpose; the command line prints it in one line and exits with 1."""
+
+
+class DataError(AutoGLMError, ValueError):
+    """The data cannot be learned from (or answered for) as they are."""
+
+
+class OptionError(AutoGLMError, ValueError):
+    """A setting has a value that is not allowed."""
+
+
+class SchemaError(AutoGLMError, ValueError):
+    """Rows at prediction time lack what the predictor was trained on."""
+
+
+class FolderError(AutoGLMError, OSError):
+    """A saved folder is missing, damaged, tampered with, not writable or from a newer version."""
+
+
+class FitError(AutoGLMError, RuntimeError):
+    """No model could be fitted at all."""
+
+
+class MissingExtraError(AutoGLMError, ImportError):
+    """An optional dependency is not installed; the message carries the pip line that cures it."""
+
+
+def nearest(name: str, choices: Iterable[str]) -> str:
+    """Return ``"; did you mean 'x'?"`` for the closest of `choices`, or an empty string."""
+    found = difflib.get_close_matches(name, list(choices), n=1, cutoff=0.5)
+    return f"; did you mean {found[0]!r}?" if found else ""
+
+
+def listing(names: Iterable[object], most: int = 8) -> str:
+    """Write at most `most` names, then how many more there are."""
+    names = [repr(n) for n in names]
+    rest = len(names) - most
+    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")

@@ -1,0 +1,111 @@
+"""Features: what every encoder gives and every learner takes, one typed block of columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from autoglm.core.files import read_json, write_array, write_json
+
+
+@dataclass(frozen=True)
+class Output:
+    """One feature column: its name, the column of the input that it comes from, and how to read its values.
+
+    `cardinality` is 0 for a number; for a category the values are codes 0..cardinality-1 (missing and
+    never seen are NaN in both cases).
+    """
+
+    name: str
+    source: str
+    cardinality: int = 0
+
+
+@dataclass(frozen=True)
+class Block:
+    """What one encoding makes of one column.
+
+    Parameters
+    ----------
+    dense
+        float32, shape (n_rows, n_outputs), NaN where missing.
+    sparse
+        CSR float32, shape (n_rows, n_terms): bag of words for learners that can use it, or None.
+    """
+
+    dense: NDArray[np.float32]
+    sparse: sp.csr_matrix | None = None
+
+
+@dataclass(frozen=True)
+class Features:
+    """All feature columns of some rows.
+
+    Parameters
+    ----------
+    dense
+        float32, shape (n_rows, n_outputs).
+    outputs
+        One entry a column of `dense`.
+    sparse
+        CSR float32, shape (n_rows, n_terms), or None.
+    terms
+        Source column of each slice of `sparse`: (source, number of terms), in order.
+    """
+
+    dense: NDArray[np.float32]
+    outputs: tuple[Output, ...]
+    sparse: sp.csr_matrix | None = None
+    terms: tuple[tuple[str, int], ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.dense)
+
+    @property
+    def categories(self) -> NDArray[np.intp]:
+        """Positions of the category columns."""
+        return np.array([i for i, o in enumerate(self.outputs) if o.cardinality], dtype=np.intp)
+
+    @property
+    def numbers(self) -> NDArray[np.intp]:
+        """Positions of the number columns."""
+        return np.array([i for i, o in enumerate(self.outputs) if not o.cardinality], dtype=np.intp)
+
+    def take(self, rows: NDArray[Any]) -> Features:
+        """Return the given rows (positions), as a copy in memory."""
+        sparse = None if self.sparse is None else self.sparse[rows]
+        return replace(self, dense=np.ascontiguousarray(self.dense[rows]), sparse=sparse)
+
+    def save(self, folder: Path) -> None:
+        """Write the features so that workers can map them into memory."""
+        folder.mkdir(parents=True, exist_ok=True)
+        write_array(folder / "dense.npy", np.ascontiguousarray(self.dense))
+        if self.sparse is not None:
+            for part in ("data", "indices", "indptr"):
+                write_array(folder / f"{part}.npy", getattr(self.sparse, part))
+        about = {
+            "outputs": [[o.name, o.source, o.cardinality] for o in self.outputs],
+            "terms": self.terms,
+            "shape": None if self.sparse is None else self.sparse.shape,
+        }
+        write_json(folder / "features.json", about)
+
+    @classmethod
+    def load(cls, folder: Path) -> Features:
+        """Map the features that `save` wrote (read-only, shared between processes)."""
+        about = read_json(folder / "features.json")
+        sparse = None
+        if about["shape"]:
+            parts = tuple(np.load(folder / f"{p}.npy", mmap_mode="r") for p in ("data", "indices", "indptr"))
+            sparse = sp.csr_matrix(parts, shape=tuple(about["shape"]), copy=False)
+        return cls(
+            dense=np.load(folder / "dense.npy", mmap_mode="r"),
+            outputs=tuple(Output(*o) for o in about["outputs"]),
+            sparse=sparse,
+            terms=tuple((s, n) for s, n in about["terms"]),
+        )

@@ -1,0 +1,131 @@
+"""What is to be predicted: binary, multiclass or regression, found out from the target."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from autoglm.core.columns import Column, column
+from autoglm.core.errors import DataError, OptionError, nearest
+
+Kind = Literal["binary", "multiclass", "regression"]
+KINDS: tuple[Kind, ...] = ("binary", "multiclass", "regression")
+MOST_NUMERIC_CLASSES = 20  # a number with more distinct values than this is a quantity, not a class
+
+
+@dataclass(frozen=True)
+class Task:
+    """A prediction task.
+
+    Parameters
+    ----------
+    kind
+        ``"binary"``, ``"multiclass"`` or ``"regression"``.
+    target
+        Name of the target column.
+    classes
+        The classes in order of their codes, as they appear in the data; empty for regression. For a binary
+        task the second one is the positive class.
+    """
+
+    kind: Kind
+    target: str
+    classes: tuple[Any, ...] = ()
+
+    @property
+    def scores(self) -> int:
+        """Columns of a model's margins: 1 for binary (log-odds) and regression, else one a class."""
+        return len(self.classes) if self.kind == "multiclass" else 1
+
+    def encode(self, values: pd.Series[Any]) -> NDArray[Any]:
+        """Return class codes (int64) or values (float64); the rows must have a target of a known class."""
+        if self.kind == "regression":
+            return np.asarray(column(values).values, dtype="float64")
+        codes = {c: i for i, c in enumerate(self.classes)}
+        try:
+            return np.array([codes[v] for v in labels(values)], dtype="int64")
+        except KeyError as error:
+            raise DataError(f"target {self.target!r} holds {error.args[0]!r}, not one of the classes seen in training") from None
+
+    def decode(self, codes: NDArray[Any]) -> NDArray[Any]:
+        """Return the classes of codes, in the data type of the target."""
+        classes = np.empty(len(self.classes), dtype=object)
+        classes[:] = self.classes
+        found = classes[codes]
+        kinds = {type(c) for c in self.classes}
+        return np.array(found.tolist()) if len(kinds) == 1 and kinds <= {int, float, bool} else found
+
+
+def infer(values: pd.Series[Any], target: str, kind: str | None = None) -> Task:
+    """Find out the task from a target without missing values.
+
+    A target of text or booleans, or of at most 20 distinct whole numbers, is a class; everything else is a
+    quantity. `kind` overrides.
+
+    Raises
+    ------
+    DataError
+        Fewer than two distinct values, or text where numbers are needed.
+    OptionError
+        `kind` is unknown.
+    """
+    if kind is not None and kind not in KINDS:
+        raise OptionError(f"task={kind!r}: expected one of {', '.join(KINDS)}{nearest(kind, KINDS)}")
+    found = column(values)
+    if len(found.distinct) < 2:
+        only = found.distinct[0] if len(found.distinct) else None
+        raise DataError(
+            f"target {target!r} has the single value {only!r} in all {len(values)} rows: nothing can be learned; "
+            "expected at least two classes or differing numbers. Is the frame filtered, or is another column the target?"
+        )
+    if (kind or _kind(found)) == "regression":
+        if found.storage in ("text", "date"):
+            raise DataError(
+                f"target {target!r} is {found.storage} (for instance {found.distinct[0]!r}) but task='regression' "
+                "needs numbers: convert the column, or leave task out"
+            )
+        return Task("regression", target)
+    classes = tuple(sorted(set(labels(values)), key=lambda v: (str(type(v)), v)))
+    if kind == "binary" and len(classes) != 2:
+        raise DataError(f"target {target!r} has {len(classes)} classes but task='binary' needs two: use task='multiclass'")
+    return Task("binary" if len(classes) == 2 else "multiclass", target, classes)
+
+
+def labels(values: pd.Series[Any]) -> list[Any]:
+    """Return a class target's values as plain Python objects (whole floats become integers)."""
+    dtype = values.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        values = values.astype(object)
+        dtype = values.dtype
+    if pd.api.types.is_bool_dtype(dtype):
+        return [bool(v) for v in values]
+    if pd.api.types.is_numeric_dtype(dtype):
+        numbers = values.to_numpy(dtype="float64")
+        whole = bool(np.all(np.mod(numbers, 1) == 0))
+        if pd.api.types.is_integer_dtype(dtype):
+            return [int(v) for v in values]
+        return [int(v) if whole and _integers_expected(dtype) else float(v) for v in numbers]
+    listed = values.tolist()
+    kinds = {type(v) for v in listed}
+    return listed if len(kinds) == 1 and kinds <= {str, int, bool} else [str(v) for v in listed]
+
+
+def _integers_expected(dtype: Any) -> bool:
+    return not pd.api.types.is_float_dtype(dtype)
+
+
+def _kind(found: Column) -> Kind:
+    count = len(found.distinct)
+    if found.storage in ("text", "boolean"):
+        return "binary" if count == 2 else "multiclass"
+    if found.storage == "date":
+        return "multiclass"
+    whole = bool(np.all(np.mod(found.distinct, 1) == 0))
+    if count == 2:
+        return "binary"
+    few = count <= min(MOST_NUMERIC_CLASSES, max(2, len(found) // 3))
+    return "multiclass" if whole and few else "regression"

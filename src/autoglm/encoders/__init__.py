@@ -1,0 +1,175 @@
+"""Encoders, one file a kind of column: each says whether a column is its own, and turns it into features.
+
+An encoder module holds
+
+* ``claims(column) -> float`` in 0..1: how sure it is that the column is of its kind (0: cannot encode it);
+* ``fit(column, seed) -> Encoding``: learn from the training rows, without ever seeing the target;
+* one class whose ``kind`` is the module's name: the encoding, found by `read` when a saved folder is opened.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, Self, cast
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from autoglm.core import shelf
+from autoglm.core.columns import Column
+from autoglm.core.errors import FolderError, OptionError, nearest
+from autoglm.core.features import Block, Features, Output
+from autoglm.core.files import read_json, write_bytes, write_json
+from autoglm.core.seed import Seed
+
+
+@dataclass(frozen=True)
+class State:
+    """What an encoding writes to disk: plain JSON and numeric arrays, nothing that runs code when read."""
+
+    json: dict[str, Any]
+    arrays: dict[str, NDArray[Any]]
+
+
+class Encoding(Protocol):
+    """One fitted column: the same rows always give the same features, whatever rows stand beside them."""
+
+    kind: ClassVar[str]
+
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        """The dense feature columns it makes (may be none)."""
+
+    @property
+    def terms(self) -> int:
+        """The number of sparse columns it makes."""
+
+    def transform(self, column: Column) -> Block:
+        """Encode rows; what cannot be read or was never seen becomes missing.
+
+        A category never seen becomes "rare" instead where training had rare ones.
+        """
+
+    def describe(self) -> str:
+        """Say in one line what is done to the column, for the report."""
+
+    def state(self) -> State:
+        """Return what `restore` needs."""
+
+    @classmethod
+    def restore(cls, state: State) -> Self:
+        """Rebuild the encoding."""
+
+
+def choose(column: Column, kinds: Mapping[str, str] | None = None) -> str:
+    """Return the kind of a column: what the user said, else the encoder with the highest claim.
+
+    Parameters
+    ----------
+    column
+        Training rows.
+    kinds
+        Column name → kind, for the columns where the user knows better.
+
+    Raises
+    ------
+    OptionError
+        `kinds` names a kind that does not exist.
+    """
+    known = shelf.plugins("encoders")
+    if kinds and column.name in kinds:
+        kind = kinds[column.name]
+        if kind not in known:
+            cure = f"{nearest(kind, known)} (known: {', '.join(known)})"
+            raise OptionError(f"column {column.name!r}: no kind named {kind!r}{cure}")
+        return kind
+    return max(known, key=lambda kind: float(shelf.plugin("encoders", kind).claims(column)))
+
+
+def encode(columns: Sequence[Column], chosen: Sequence[str], seed: Seed) -> tuple[Encoding, ...]:
+    """Fit one encoding a column; `chosen` holds their kinds in the same order."""
+    return tuple(
+        cast(Encoding, shelf.plugin("encoders", kind).fit(column, seed.child("encoder", column.name)))
+        for column, kind in zip(columns, chosen, strict=True)
+    )
+
+
+def assemble(
+    columns: Sequence[Column], encodings: Sequence[Encoding], names: Sequence[str] | None = None
+) -> Features:
+    """Encode rows and put the blocks side by side.
+
+    Parameters
+    ----------
+    columns
+        The rows, one entry a column, in the order of `encodings`.
+    encodings
+        The fitted columns.
+    names
+        Names of the source columns of the sparse terms; the columns' own where not given.
+
+    Returns
+    -------
+    Features
+        float32, shape (n_rows, n_outputs), C order, and the sparse terms if there are any.
+    """
+    names = [c.name for c in columns] if names is None else names
+    outputs = tuple(output for e in encodings for output in e.outputs)
+    dense = np.empty((len(columns[0]) if columns else 0, len(outputs)), dtype=np.float32)
+    sparse, terms, at = [], [], 0
+    for name, column, encoding in zip(names, columns, encodings, strict=True):
+        block = encoding.transform(column)
+        dense[:, at : at + block.dense.shape[1]] = block.dense
+        at += block.dense.shape[1]
+        if block.sparse is not None:
+            sparse.append(block.sparse)
+            terms.append((name, encoding.terms))
+    together = sparse[0] if len(sparse) == 1 else sp.hstack(sparse, format="csr") if sparse else None
+    return Features(dense, outputs, together, tuple(terms))
+
+
+def write(encodings: Sequence[Encoding], folder: Path) -> None:
+    """Write encodings as ``encodings.json`` and ``encodings.npz``."""
+    states = [e.state() for e in encodings]
+    arrays = {f"{i}.{name}": array for i, s in enumerate(states) for name, array in s.arrays.items()}
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **arrays)
+    write_bytes(folder / "encodings.npz", buffer.getvalue())
+    write_json(
+        folder / "encodings.json",
+        [{"kind": e.kind, **s.json} for e, s in zip(encodings, states, strict=True)],
+    )
+
+
+def read(folder: Path) -> tuple[Encoding, ...]:
+    """Read the encodings that `write` wrote.
+
+    Raises
+    ------
+    FolderError
+        A file is missing or damaged.
+    """
+    try:
+        entries = read_json(folder / "encodings.json")
+        with np.load(folder / "encodings.npz", allow_pickle=False) as file:
+            arrays = {key: file[key] for key in file.files}
+        return tuple(_restored(i, dict(entry), arrays) for i, entry in enumerate(entries))
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise FolderError(
+            f"{folder}: the encodings cannot be read ({error}); save the predictor again"
+        ) from error
+
+
+def _restored(position: int, entry: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Encoding:
+    kind = entry.pop("kind")
+    module = shelf.plugin("encoders", kind)
+    encoding = next(
+        c for c in vars(module).values() if isinstance(c, type) and getattr(c, "kind", None) == kind
+    )
+    own = {key.partition(".")[2]: array for key, array in arrays.items() if key.startswith(f"{position}.")}
+    return cast(Encoding, encoding.restore(State(entry, own)))  # type: ignore[attr-defined]

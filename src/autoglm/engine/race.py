@@ -1,0 +1,113 @@
+"""What is known of the candidates so far: their finished fits, their costs, their out-of-fold margins."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoglm.core.metrics import METRICS, Metric, softmax
+from autoglm.core.seed import Seed
+from autoglm.core.task import Task
+from autoglm.ensembles import greedy
+from autoglm.engine.journal import Candidate, Fit
+from autoglm.engine.splits import Splits
+
+Margins = NDArray[np.float64]
+
+
+@dataclass
+class Race:
+    """The state of a run. The only mutable thing in the engine; everything in it can be read from the journal."""
+
+    task: Task
+    metric: Metric
+    target: NDArray[Any]
+    splits: Splits
+    seed: Seed
+    candidates: dict[str, Candidate] = field(default_factory=dict)
+    fits: dict[str, dict[tuple[int, int], Fit]] = field(default_factory=lambda: defaultdict(dict))
+    failed: dict[str, str] = field(default_factory=dict)
+    searched: list[str] = field(default_factory=list)
+    timeline: list[dict[str, Any]] = field(default_factory=list)
+    net: tuple[str, ...] = ()
+    _sums: dict[str, Margins] = field(default_factory=dict)
+    _counts: dict[str, NDArray[np.int16]] = field(default_factory=dict)
+
+    def add(self, candidate: Candidate) -> str:
+        """Register a candidate and return its name."""
+        self.candidates.setdefault(candidate.name, candidate)
+        return candidate.name
+
+    def finish(self, fit: Fit) -> None:
+        """Take in a finished fit."""
+        name = fit.candidate
+        if (fit.repeat, fit.fold) in self.fits[name]:
+            return
+        self.fits[name][fit.repeat, fit.fold] = fit
+        if name not in self._sums:
+            self._sums[name] = np.zeros((len(self.target), self.task.scores))
+            self._counts[name] = np.zeros(len(self.target), dtype=np.int16)
+        rows = self.splits.rows(fit.repeat, fit.fold)[1]
+        self._sums[name][rows] += fit.margins
+        self._counts[name][rows] += 1
+
+    def done(self, name: str, repeat: int = 0) -> int:
+        """Return how many folds of a repeat are finished."""
+        return sum(r == repeat for r, _ in self.fits.get(name, {}))
+
+    def margins(self, name: str) -> Margins:
+        """Out-of-fold margins, averaged over repeats, shape (n_rows, scores)."""
+        return self._sums[name] / np.maximum(self._counts[name], 1)[:, None]
+
+    def covered(self, name: str) -> NDArray[np.bool_]:
+        """Which rows a candidate has judged, shape (n_rows,)."""
+        return self._counts[name] > 0
+
+    def seconds(self, name: str) -> float | None:
+        """Seconds that a further fit of a candidate will take, by its own or its learner's longest fit."""
+        own = [f.seconds for f in self.fits.get(name, {}).values()]
+        if own:
+            return max(own)
+        learner = self.candidates[name].learner
+        kin = [f.seconds for n, c in self.candidates.items() if c.learner == learner for f in self.fits.get(n, {}).values()]
+        return float(np.mean(kin)) if kin else None
+
+    def error(self, name: str, folds: int = 0) -> float:
+        """Out-of-fold error of a candidate on the rows it has judged (of the first `folds` folds, to compare)."""
+        rows = self.covered(name)
+        rows = rows & (self.splits.parts[0] < folds) if folds else rows
+        return self.judge(rows)(self.margins(name)[rows])
+
+    def judge(self, rows: NDArray[np.bool_]) -> Callable[[Margins], float]:
+        """Return the error of margins on some rows; metrics of labels are replaced by the log-loss."""
+        target, metric, task = self.target[rows], self.ranking, self.task
+        if metric.needs == "value":
+            return lambda margins: metric.error(target, margins[:, 0])
+        return lambda margins: metric.error(target, softmax(margins, task))
+
+    @property
+    def ranking(self) -> Metric:
+        """The metric that members are chosen by."""
+        return METRICS["log_loss"] if self.metric.needs == "label" else self.metric
+
+    def blend(self, names: list[str] | None = None, steps: int = 40) -> greedy.Blend:
+        """Select members among all candidates (or `names`) on the rows that the most finished ones cover."""
+        fitted = [n for n in (names or list(self.fits)) if self.fits.get(n)]
+        names = [n for n in fitted if self.candidates[n].learner != "constant"] or fitted
+        covered = {n: self.covered(n) for n in names}
+        most = max(int(c.sum()) for c in covered.values())
+        rows = next(c for c in covered.values() if int(c.sum()) == most)
+        return greedy.select({n: self.margins(n) for n in names}, covered, self.judge(rows), steps)
+
+    def blended(self, weights: dict[str, float]) -> tuple[Margins, NDArray[np.bool_]]:
+        """Return the blend's out-of-fold margins and which rows have any, shapes (n_rows, scores), (n_rows,)."""
+        total, weight = np.zeros((len(self.target), self.task.scores)), np.zeros((len(self.target), 1))
+        for name, share in weights.items():
+            here = self.covered(name)[:, None] * share
+            total, weight = total + here * self.margins(name), weight + here
+        return total / np.maximum(weight, 1e-12), weight[:, 0] > 0

@@ -1,0 +1,183 @@
+"""The loop that spends the budget: hands steps to workers, takes in what they finish, stops in time."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from autoglm.core.budget import Budget
+from autoglm.engine.journal import Candidate, Journal, read_fit
+from autoglm.engine.pool import Answer, Pool
+from autoglm.engine.race import Race
+from autoglm.engine.schedule import SEARCH, Ask, Fold, Step
+
+GRACE = 1.5  # seconds that a fit may run past its share before it is ended
+LEAST = 3.0  # seconds a fit is given at least, when there are any
+
+
+@dataclass(frozen=True)
+class Event:
+    """Progress of a run, for people and logs.
+
+    Parameters
+    ----------
+    kind
+        ``"phase"``, ``"fit"``, ``"failed"`` or ``"note"``.
+    elapsed
+        Seconds since the call.
+    message
+        One line.
+    score
+        Best out-of-fold score of a single candidate so far, None before the first.
+    fits
+        Finished fits.
+    """
+
+    kind: str
+    elapsed: float
+    message: str
+    score: float | None = None
+    fits: int = 0
+
+
+Progress = Callable[[Event], None]
+
+
+@dataclass
+class Run:
+    """One call's spending of the budget.
+
+    Parameters
+    ----------
+    reserve
+        Seconds kept back for the ensemble, the report and the saved folder.
+    """
+
+    race: Race
+    journal: Journal
+    pool: Pool
+    budget: Budget
+    identity: dict[str, Any]
+    loss: str
+    search: str
+    reserve: float
+    progress: Progress
+    phases: dict[str, float]
+    units: int = 0
+
+    def spend(self, waves: Iterator[list[Step]]) -> None:
+        """Work through the waves until they, the seconds or the units end; Ctrl-C ends it early."""
+        pending: deque[Step] = deque()
+        over = False
+        while True:
+            while not pending and not over and self._ready():
+                wave = next(waves, None)
+                over = wave is None
+                pending.extend(wave or ())
+            while pending and self.pool.idle and not self._spent():
+                self._hand_out(pending.popleft())
+            waiting = bool(self.pool.busy) and (self._left() > 0 or not self.budget.timed)
+            if not waiting and (self._spent() or over and not pending):
+                return
+            for answer in self.pool.answers():
+                self._take(answer)
+
+    def _ready(self) -> bool:
+        """Whether the next wave may be decided: in work mode only when nothing is in hand."""
+        if self._spent():
+            return False
+        return not any(j["verb"] == "ask" or not self.budget.timed for j in self.pool.busy)
+
+    def _spent(self) -> bool:
+        """Whether no further fit may start."""
+        if self.budget.work is not None:
+            return self.units >= self.budget.work
+        return self._left() <= 0
+
+    def _left(self) -> float:
+        """Seconds that fits may still use; the very first may use a little of the reserve."""
+        left = self.budget.left()
+        return left - self.reserve if self.race.timeline else max(left - self.reserve, left + 0.7)
+
+    def _hand_out(self, step: Step) -> None:
+        started = time.monotonic()
+        if isinstance(step, Ask):
+            self.pool.send(self._question(step), started + max(1.0, self._left()))
+            return
+        if (step.repeat, step.fold) in self.race.fits[step.name] or step.name in self.race.failed:
+            return
+        if any(j.get("key") == [step.name, step.repeat, step.fold] for j in self.pool.busy):
+            return
+        candidate = self.race.candidates[step.name]
+        seconds = float("inf")
+        if self.budget.timed:
+            left = self._left()
+            expected = self.race.seconds(step.name) or 0.0
+            if expected > 1.6 * left and self.race.fits:
+                return
+            seconds = min(left, max(step.share * left, LEAST))
+        self.units += 1
+        job = {
+            "verb": "fit",
+            "key": [step.name, step.repeat, step.fold],
+            "phase": step.phase,
+            "data": str(self.journal.data),
+            "candidate": {"learner": candidate.learner, "settings": candidate.settings, "rows": candidate.rows},
+            "place": str(self.journal.place(candidate, step.repeat, step.fold)),
+            "repeat": step.repeat,
+            "fold": step.fold,
+            "seed": self.race.seed.value,
+            "loss": self.loss,
+            "threads": self.pool.threads if self.budget.timed else 1,
+            "seconds": seconds if self.budget.timed else None,
+            "elapsed": self.budget.elapsed(),
+        }
+        self.pool.send(job, min(started + seconds + GRACE, started + self._left() + 0.2) if self.budget.timed else seconds)
+
+    def _question(self, step: Ask) -> dict[str, Any]:
+        return {
+            "verb": "ask",
+            "phase": step.phase,
+            "sampler": self.search,
+            "number": step.number,
+            "count": SEARCH,
+            "learners": step.learners,
+            "trials": step.trials,
+            "seed": self.race.seed.value,
+            "elapsed": self.budget.elapsed(),
+        }
+
+    def _take(self, answer: Answer) -> None:
+        job = answer.job
+        phase = job.get("phase", "start")
+        self.phases[phase] = self.phases.get(phase, 0.0) + self.budget.elapsed() - job.get("elapsed", self.budget.elapsed())
+        if job["verb"] == "ask":
+            for drawn in answer.reply.get("candidates", ()):
+                name = self.race.add(Candidate(drawn["learner"], drawn["settings"]))
+                if name not in self.race.searched:
+                    self.race.searched.append(name)
+            return
+        if job["verb"] != "fit":
+            return
+        name, repeat, fold = job["key"]
+        if not answer.ok:
+            if "out of time" not in answer.reason:
+                self.race.failed[name] = answer.reason
+            self._tell("failed", f"{name} fold {fold}: {answer.reason}")
+            return
+        fit = read_fit(self.journal.place(self.race.candidates[name], repeat, fold))
+        self.race.finish(fit)
+        self.journal.spend(self.identity, self.budget.elapsed())
+        if not self.race.candidates[name].rows or len(self.race.timeline) == 0:
+            best = min(self.race.error(n) for n in self.race.fits if self.race.fits[n])
+            score = self.race.ranking.score(best)
+            self.race.timeline.append({"seconds": self.budget.elapsed(), "score": score, "name": name})
+        self._tell("fit", f"{phase}: {name} fold {fold + 1}/{self.race.splits.count} {answer.reply['fit']:.1f} s")
+
+    def _tell(self, kind: str, message: str) -> None:
+        score = self.race.timeline[-1]["score"] if self.race.timeline else None
+        fits = sum(len(f) for f in self.race.fits.values())
+        self.progress(Event(kind, self.budget.elapsed(), message, score, fits))

@@ -1,0 +1,116 @@
+"""The schedule: which fits come next, fold-major and best first.
+
+1. The safety net on the first folds: linear, small boosting, forest.
+2. The portfolio on the first folds.
+3. The missing folds of those that the ensemble wants, best first.
+4. Search: an Optuna sampler's candidates on the first folds, all folds for those that help; on short
+   tables in turn with further partitions of the members, which steadies choice and answer.
+
+Each wave is decided when the last one has been handed out (in work mode: when it has ended, so that the
+order never depends on the clock).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from autoglm.core.features import Features
+from autoglm.engine.journal import Candidate
+from autoglm.engine.race import Race
+from autoglm.samplers.portfolio import portfolio, safety_net
+
+SCREEN_ROWS = 600  # rows that must be judged before a candidate is given up
+SEARCH = 4  # candidates asked of the sampler at once
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One fit to do."""
+
+    name: str
+    repeat: int
+    fold: int
+    share: float  # of the time left that it may take
+    phase: str
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A question to the sampler: the next candidates, given the errors so far."""
+
+    number: int
+    learners: tuple[str, ...]
+    trials: tuple[dict[str, Any], ...]
+    phase: str = "search"
+
+
+Step = Fold | Ask
+
+
+def waves(race: Race, features: Features, allowed: list[str], search: str) -> Iterator[list[Step]]:
+    """Yield the steps of a run, wave by wave; `race` is looked at when the next wave is asked for."""
+    rows = len(features)
+    enter = [Candidate(*e) for e in safety_net(rows, features) if e[0] in allowed]
+    race.net = tuple(race.add(c) for c in enter)
+    yield [Fold(n, 0, 0, 0.10, "safety net") for n in race.net]
+    entries = [race.add(Candidate(*e)) for e in portfolio(rows, features, race.task) if e[0] in allowed]
+    screen = _screen(race)
+    yield [Fold(n, 0, k, 0.25, "portfolio") for k in range(screen) for n in [*entries, *race.net]]
+    while wave := _complete(race, [*entries, *race.net]):
+        yield wave
+    if search == "none":
+        return
+    limit = 12 if rows < 500 else 30 if rows < 2500 else 200
+    for repeat in range(1, 200):
+        if repeat < len(race.splits.parts):
+            yield _again(race, repeat)
+        if len(race.searched) >= limit:
+            if repeat >= len(race.splits.parts):
+                return
+            continue
+        yield [_ask(race, allowed)]
+        fresh = race.searched[-SEARCH:]
+        yield [Fold(n, 0, k, 0.3, "search") for k in range(screen) for n in fresh]
+        while wave := _complete(race, fresh):
+            yield wave
+
+
+def _screen(race: Race) -> int:
+    """Folds after which candidates can be told apart."""
+    judged = len(race.target) / race.splits.count
+    return int(min(race.splits.count, max(1, -(-SCREEN_ROWS // judged))))
+
+
+def _complete(race: Race, names: list[str]) -> list[Step]:
+    """The missing folds of the two best unfinished candidates among those the ensemble wants."""
+    begun = [n for n in names if race.done(n) and n not in race.failed]
+    if not begun:
+        return []
+    weights = race.blend(steps=15).weights
+    leading = sorted(begun, key=lambda n: race.error(n, _screen(race)))[:4]
+    wanted = [n for n in begun if n in weights or n in leading]
+    missing = [n for n in wanted if race.done(n) < race.splits.count]
+    missing.sort(key=lambda n: (-weights.get(n, 0.0), race.error(n, _screen(race))))
+    steps = [Fold(n, 0, k, 0.5, "folds") for k in range(race.splits.count) for n in missing[:2]]
+    return [s for s in steps if (s.repeat, s.fold) not in race.fits[s.name]]
+
+
+def _again(race: Race, repeat: int) -> list[Step]:
+    """Another partition for the members of the ensemble."""
+    weights = race.blend().weights
+    members = sorted((n for n, w in weights.items() if w >= 0.04), key=lambda n: -weights[n])[:6]
+    return [Fold(n, repeat, k, 0.5, "repeats") for k in range(race.splits.count) for n in members]
+
+
+def _ask(race: Race, allowed: list[str]) -> Ask:
+    """Ask for candidates of the learners that the ensemble uses."""
+    used = {race.candidates[n].learner for n in race.blend().weights}
+    learners = tuple(sorted(used & set(allowed))) or tuple(allowed)
+    trials = tuple(
+        {"learner": race.candidates[n].learner, "settings": race.candidates[n].settings, "error": race.error(n, _screen(race))}
+        for n in race.searched
+        if race.done(n) >= _screen(race)
+    )
+    return Ask(len(race.searched), learners, trials)

@@ -1,0 +1,318 @@
+"""The last seconds of a fit: choose the blend, calibrate, measure what matters, write the folder."""
+
+from __future__ import annotations
+
+import platform
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoglm import bundle, card, checks, encoders, report
+from autoglm.core.errors import FolderError
+from autoglm.core.files import plain, write_array, write_bytes, write_json
+from autoglm.core.metrics import AUTO, METRICS, softmax
+from autoglm.core.task import Task
+from autoglm.engine.race import Race
+from autoglm.engine.run import Run
+from autoglm.ensembles import calibration, pruning, thresholds
+from autoglm.predictor import decide, scores
+
+if TYPE_CHECKING:
+    from autoglm.automl import Table
+
+BOOTSTRAPS = 200
+BOOTSTRAP_ROWS = 20_000
+LIBRARIES = ("numpy", "pandas", "pyarrow", "scipy", "scikit-learn", "lightgbm", "catboost", "xgboost-cpu", "optuna")
+
+
+def finish(run: Run, table: Table, folder: Path, identity: dict[str, Any]) -> None:
+    """Turn a run into a sealed predictor folder."""
+    race = run.race
+    blend = race.blend()
+    microseconds = {n: _cost(race, n) for n in blend.weights} if run.budget.timed else {}
+    weights = pruning.prune(blend.weights, microseconds, _judge(race, blend.weights))
+    margins, here = race.blended(weights)
+    temperature = calibration.temperature(margins[here], race.target[here], race.task)
+    margins = margins * temperature
+    offsets = _offsets(race, margins[here], race.target[here])
+    importance = _importance(run, table, weights)
+    summary = _summary(run, table, weights, margins[here], race.target[here], offsets, temperature, importance)
+    try:
+        files = _write(run, table, folder, weights, summary, margins[here], race.target[here])
+        about = {
+            "created": summary["created"],
+            "name": summary["name"],
+            "task": asdict(race.task),
+            "metric": race.metric.name,
+            "columns": [
+                {"name": c.name, "kind": k, "used": bool(e.outputs or e.terms), "storage": c.storage}
+                for c, k, e in zip(table.columns, table.kinds, table.encodings, strict=True)
+            ],
+            "members": _members(race, weights),
+            "temperature": temperature,
+            "offsets": offsets.tolist() if race.task.kind != "regression" else None,
+            "score": summary["score"],
+            "seed": summary["seed"],
+            "threads": run.budget.threads,
+            "budget": {k: summary["budget"][k] for k in ("seconds", "work", "threads", "elapsed", "fits")},
+            "environment": summary["environment"],
+            "identity": identity,
+        }
+        bundle.seal(folder, about, files)
+    except OSError as error:
+        raise FolderError(f"cannot write the predictor to {str(folder)!r}: {error.strerror or error}") from error
+    run.journal.spend(run.identity, run.budget.elapsed())
+
+
+def _cost(race: Race, name: str) -> float:
+    """Microseconds that a member takes a row, all its fold models, one thread."""
+    fits = race.fits[name].values()
+    return float(np.median([f.microseconds for f in fits])) * len(fits)
+
+
+def _judge(race: Race, weights: dict[str, float]) -> Callable[[dict[str, float]], float]:
+    """Return the out-of-fold error of a blend, on the rows that `weights` cover."""
+    rows = race.blended(weights)[1]
+    judge = race.judge(rows)
+    return lambda some: judge(race.blended(some)[0][rows])
+
+
+def _offsets(race: Race, margins: NDArray[np.float64], target: NDArray[Any]) -> NDArray[np.float64]:
+    if race.task.kind == "regression":
+        return np.zeros(1)
+    return thresholds.offsets(softmax(margins, race.task), target, race.metric, race.seed)
+
+
+def _members(race: Race, weights: dict[str, float]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": name,
+            "learner": race.candidates[name].learner,
+            "weight": weight,
+            "fits": [f"members/{name}/{r}.{k}" for r, k in sorted(race.fits[name])],
+        }
+        for name, weight in sorted(weights.items(), key=lambda item: -item[1])
+    ]
+
+
+def _write(
+    run: Run,
+    table: Table,
+    folder: Path,
+    weights: dict[str, float],
+    summary: dict[str, Any],
+    margins: NDArray[np.float64],
+    target: NDArray[Any],
+) -> list[Path]:
+    """Write everything but the manifest and return the files."""
+    encoders.write(table.encodings, folder)
+    for name in weights:
+        for (repeat, fold), fit in run.race.fits[name].items():
+            bundle.keep(fit.folder, folder / "members" / name / f"{repeat}.{fold}")
+    predicted = margins[:, 0] if run.race.task.kind == "regression" else softmax(margins, run.race.task)
+    write_json(folder / "summary.json", summary)
+    write_array(folder / "oof.npy", np.column_stack([target, predicted]).astype(np.float32))
+    write_bytes(folder / "report.html", report.render(plain(summary), target, predicted).encode())
+    write_bytes(folder / "MODEL_CARD.md", card.card(plain(summary)).encode())
+    names = ("encodings.json", "encodings.npz", "summary.json", "oof.npy", *bundle.OPTIONAL)
+    models = [p for n in weights for p in (folder / "members" / n).glob("*/*") if p.is_file()]
+    return [folder / n for n in names] + models
+
+
+def _importance(run: Run, table: Table, weights: dict[str, float]) -> dict[str, list[float]]:
+    """Let the workers measure the columns' importance in a part of the reserve."""
+    race = run.race
+    seconds = min(max(run.reserve * 0.4, 0.3), 2.5) if run.budget.timed else 3600.0
+    ranking = race.ranking
+    metric = ranking.name if METRICS.get(ranking.name) is ranking else AUTO[race.task.kind]
+    columns = [c.name for c, e in zip(table.columns, table.encodings, strict=True) if e.outputs or e.terms]
+    members = [
+        {
+            "learner": race.candidates[n].learner,
+            "weight": w,
+            "fits": {str(k): str(f.folder) for (r, k), f in race.fits[n].items() if r == 0},
+        }
+        for n, w in weights.items()
+    ]
+    if not run.budget.timed:
+        folds = list(members[0]["fits"])[:2]  # type: ignore[call-overload]
+        members = [m | {"fits": {k: v for k, v in m["fits"].items() if k in folds}} for m in members]  # type: ignore[attr-defined]
+    if run.pool.idle == 0:
+        run.pool.clear()
+    parts = max(1, run.pool.idle)
+    for part in range(parts):
+        job = {"verb": "importance", "data": str(run.journal.data), "members": members, "columns": columns[part::parts]}
+        job |= {"metric": metric, "seconds": seconds, "seed": race.seed.value}
+        run.pool.send(job, time.monotonic() + seconds * 1.4 + 0.4)
+    drops: dict[str, list[float]] = {}
+    while any(j["verb"] == "importance" for j in run.pool.busy):
+        for answer in run.pool.answers():
+            drops |= answer.reply.get("drops", {})
+    return drops
+
+
+def _summary(
+    run: Run,
+    table: Table,
+    weights: dict[str, float],
+    margins: NDArray[np.float64],
+    target: NDArray[Any],
+    offsets: NDArray[np.float64],
+    temperature: float,
+    importance: dict[str, list[float]],
+) -> dict[str, Any]:
+    """Everything that the report, the card and the leaderboard show."""
+    race, budget = run.race, run.budget
+    elapsed = budget.elapsed()
+    value, low, high = interval(race, margins, target, offsets)
+    return {
+        "name": f"{race.task.target}: {race.task.kind}",
+        "task": asdict(race.task),
+        "metric": {"name": race.metric.name, "greater": race.metric.greater},
+        "score": {"value": value, "low": low, "high": high},
+        "metrics": scores(target, margins, race.task, offsets),
+        "baselines": _baselines(race),
+        "data": {"rows": len(race.target), "columns": len(table.columns), "fingerprint": run.identity["data"]},
+        "columns": [_column(*each, importance) for each in zip(table.columns, table.kinds, table.encodings, strict=True)],
+        "findings": [asdict(f) for f in _findings(table)],
+        "budget": {
+            "seconds": budget.seconds if budget.timed else None,
+            "work": budget.work,
+            "threads": budget.threads,
+            "memory": budget.memory,
+            "elapsed": elapsed,
+            "phases": [{"name": k, "seconds": v} for k, v in run.phases.items()],
+            "fits": sum(len(f) for f in race.fits.values()),
+            "failed": [{"name": n, "reason": r} for n, r in race.failed.items()],
+        },
+        "leaderboard": _leaderboard(race, weights),
+        "timeline": race.timeline,
+        "validation": {"scheme": race.splits.scheme, "folds": race.splits.count, "repeats": len(race.splits.parts), "rows": len(target)},
+        "calibration": {"temperature": temperature},
+        "thresholds": dict(zip(map(str, race.task.classes), offsets.tolist(), strict=True)) if offsets.any() else None,
+        "seed": race.seed.value,
+        "reproduce": {"python": _python(run, table), "command": _command(run, table)},
+        "environment": environment(),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def interval(
+    race: Race, margins: NDArray[np.float64], target: NDArray[Any], offsets: NDArray[np.float64]
+) -> tuple[float, float, float]:
+    """Return the out-of-fold score with a 95 % bootstrap interval."""
+    answers = _answers(race, margins, offsets)
+    generator = race.seed.child("bootstrap").generator()
+    size = min(len(target), BOOTSTRAP_ROWS)
+    found = []
+    for _ in range(BOOTSTRAPS if size <= 5000 else 60):
+        rows = generator.integers(0, len(target), size)
+        found.append(race.metric.function(target[rows], answers[rows]))
+    low, high = np.quantile(found, [0.025, 0.975])
+    return float(race.metric.function(target, answers)), float(low), float(high)
+
+
+def _answers(race: Race, margins: NDArray[np.float64], offsets: NDArray[np.float64]) -> NDArray[Any]:
+    if race.task.kind == "regression":
+        return margins[:, 0]
+    probability = softmax(margins, race.task)
+    return decide(probability, offsets) if race.metric.needs == "label" else probability
+
+
+def _baselines(race: Race) -> list[dict[str, Any]]:
+    """The safety net's members on the rows that each has judged."""
+    found = []
+    for name in race.net:
+        if not race.fits.get(name):
+            continue
+        rows = race.covered(name)
+        none = np.zeros(max(1, len(race.task.classes)))
+        value, low, high = interval(race, race.margins(name)[rows], race.target[rows], none)
+        found.append({"name": race.candidates[name].learner, "value": value, "low": low, "high": high})
+    return found
+
+
+def _column(c: Any, kind: str, encoding: Any, importance: dict[str, list[float]]) -> dict[str, Any]:
+    drops = importance.get(c.name, [])
+    mean = float(np.mean(drops)) if drops else None
+    spread = 1.96 * float(np.std(drops, ddof=1)) / len(drops) ** 0.5 if len(drops) > 1 else None
+    return {
+        "name": c.name,
+        "kind": kind,
+        "description": encoding.describe(),
+        "missing": float(c.missing.mean()),
+        "importance": mean,
+        "low": mean - spread if mean is not None and spread is not None else None,
+        "high": mean + spread if mean is not None and spread is not None else None,
+    }
+
+
+def _findings(table: Table) -> list[checks.Finding]:
+    kinds = {c.name: k for c, k in zip(table.columns, table.kinds, strict=True)}
+    found = checks.findings(table.columns, kinds, table.target, table.task, table.groups, table.time, table.dropped)
+    return [*found, *(checks.Finding("reading", "warning", n, None, "") for n in table.notes)]
+
+
+def _leaderboard(race: Race, weights: dict[str, float]) -> list[dict[str, Any]]:
+    rows = []
+    for name, fits in race.fits.items():
+        if not fits:
+            continue
+        error = race.error(name)
+        rows.append(
+            {
+                "name": name,
+                "learner": race.candidates[name].learner,
+                "score": race.ranking.score(error),
+                "error": error,
+                "weight": weights.get(name, 0.0),
+                "folds": len(fits),
+                "fit_seconds": sum(f.seconds for f in fits.values()),
+                "predict_microseconds": _cost(race, name),
+                "settings": race.candidates[name].settings,
+            }
+        )
+    return sorted(rows, key=lambda r: r["error"])
+
+
+def _python(run: Run, table: Table) -> str:
+    amount = f"seconds={run.budget.seconds:g}" if run.budget.timed else f"work={run.budget.work}"
+    return (
+        f"autoglm.AutoML({amount}, threads={run.budget.threads}, seed={run.race.seed.value}, "
+        f"metric={table.metric.name!r}).fit(frame, target={table.task.target!r})"
+    )
+
+
+def _command(run: Run, table: Table) -> str:
+    amount = f"--seconds {run.budget.seconds:g}" if run.budget.timed else f"--work {run.budget.work}"
+    return (
+        f"autoglm fit TRAIN --target {table.task.target!r} {amount} --threads {run.budget.threads} "
+        f"--seed {run.race.seed.value} --metric {table.metric.name}"
+    )
+
+
+def environment() -> dict[str, Any]:
+    """Return what a result depends on besides data and seed."""
+    versions = {}
+    for name in LIBRARIES:
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return {"python": sys.version.split()[0], "platform": platform.platform(), "cpu": _cpu(), "versions": versions}
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())

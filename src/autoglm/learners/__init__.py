@@ -1,0 +1,101 @@
+"""Learners, one file an algorithm: each turns features into margins (log-odds, class scores or values).
+
+A learner module holds two classes with these names:
+
+* ``Learner``: a frozen dataclass of settings (all with defaults) that has ``fit`` and ``suggest``;
+* ``Model``: the frozen product, that has ``predict``, ``save`` and ``load``.
+
+Each learner does its own preparation (imputing, scaling, one-hot, target means) from the rows it is given
+and keeps it in its model, so nothing that is learned from a target crosses a fold.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoglm.core.features import Features
+from autoglm.core.seed import Seed
+from autoglm.core.task import Task
+
+if TYPE_CHECKING:
+    import optuna
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Rows with their target.
+
+    Parameters
+    ----------
+    features
+        n rows.
+    target
+        int64 class codes or float64 values, shape (n,).
+    """
+
+    features: Features
+    target: NDArray[Any]
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one fit may use.
+
+    Parameters
+    ----------
+    seconds
+        Wall-clock seconds; a learner that trains in steps stops at about nine tenths of them and returns the
+        best it has. Infinite when work units rule.
+    threads
+        Threads for the library to use.
+    seed
+        Randomness of this fit.
+    loss
+        ``"squared"`` or ``"absolute"``: what a regression shall minimise.
+    """
+
+    seconds: float = float("inf")
+    threads: int = 1
+    seed: Seed = Seed(42)
+    loss: str = "squared"
+    started: float = field(default_factory=time.monotonic)
+
+    def over(self, share: float = 0.9) -> bool:
+        """Whether `share` of the seconds is spent."""
+        return time.monotonic() - self.started > share * self.seconds
+
+
+class Model(Protocol):
+    """A fitted learner."""
+
+    def predict(self, features: Features, threads: int = 1) -> NDArray[np.float64]:
+        """Return margins, shape (n_rows, task.scores): log-odds, log-probabilities up to a constant, or values."""
+
+    def save(self, folder: Path) -> None:
+        """Write native, JSON or npz files into an existing, empty folder."""
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote."""
+
+
+class Learner(Protocol):
+    """An algorithm with its settings."""
+
+    name: ClassVar[str]
+
+    def fit(self, train: Sample, valid: Sample, task: Task, limits: Limits) -> Model:
+        """Learn from `train`; `valid` (never empty) is for early stopping only."""
+
+    @classmethod
+    def suggest(cls, trial: optuna.Trial) -> Self:
+        """Draw settings; every parameter's name starts with the learner's name and a dot."""

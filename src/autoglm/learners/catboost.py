@@ -1,0 +1,138 @@
+"""Gradient boosting on oblivious trees with ordered target statistics (CatBoost): the best single default.
+
+Prokhorenkova et al. 2018. Categories are given as such; one-hot below 12 values, else ordered target
+statistics of single categories (no combinations: they cost more seconds than they earn on two cores).
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import catboost as cb
+import numpy as np
+from numpy.typing import NDArray
+
+from autoglm.core.features import Features
+from autoglm.core.files import read_json, write_json
+from autoglm.core.task import Task
+from autoglm.learners import Limits, Sample
+
+if TYPE_CHECKING:
+    import optuna
+
+OBJECTIVES = {"binary": "Logloss", "multiclass": "MultiClass", "squared": "RMSE", "absolute": "MAE"}
+
+
+@dataclass(frozen=True)
+class Learner:
+    """Settings of CatBoost; ``learning_rate=0`` means: by rows and by the time there is."""
+
+    name: ClassVar[str] = "catboost"
+
+    learning_rate: float = 0.0
+    depth: int = 6
+    l2_leaf_reg: float = 3.0
+    random_strength: float = 1.0
+    bagging_temperature: float = 1.0
+    rounds: int = 1500
+    patience: int = 50
+    combinations: int = 1
+
+    def fit(self, train: Sample, valid: Sample, task: Task, limits: Limits) -> Model:
+        """Boost until the loss on `valid` has not fallen for `patience` rounds, or the time is up."""
+        data, held = _pool(train.features, train.target), _pool(valid.features, valid.target)
+        rate = self.learning_rate or _rate(len(train))
+        stop = _Clock(limits)
+        booster = cb.CatBoost(self._parameters(task, limits, rate))
+        booster.fit(data, eval_set=held, callbacks=[stop] if np.isfinite(limits.seconds) else None)
+        return Model(booster, task.scores)
+
+    def _parameters(self, task: Task, limits: Limits, rate: float) -> dict[str, Any]:
+        parameters = {"classes_count": task.scores} if task.kind == "multiclass" else {}  # a fold may lack one
+        return parameters | {
+            "loss_function": OBJECTIVES[limits.loss if task.kind == "regression" else task.kind],
+            "iterations": self.rounds,
+            "learning_rate": rate,
+            "depth": self.depth,
+            "l2_leaf_reg": self.l2_leaf_reg,
+            "random_strength": self.random_strength,
+            "bagging_temperature": self.bagging_temperature,
+            "one_hot_max_size": 12,
+            "max_ctr_complexity": self.combinations,
+            "od_type": "Iter",
+            "od_wait": self.patience,
+            "use_best_model": True,
+            "thread_count": limits.threads,
+            "random_seed": limits.seed.integer,
+            "allow_writing_files": False,
+            "verbose": False,
+        }
+
+    @classmethod
+    def suggest(cls, trial: optuna.Trial) -> Self:
+        """Draw settings."""
+        return cls(
+            learning_rate=trial.suggest_float("catboost.learning_rate", 0.03, 0.15, log=True),
+            depth=trial.suggest_int("catboost.depth", 4, 8),
+            l2_leaf_reg=trial.suggest_float("catboost.l2_leaf_reg", 0.5, 30.0, log=True),
+            random_strength=trial.suggest_float("catboost.random_strength", 0.1, 5.0, log=True),
+            bagging_temperature=trial.suggest_float("catboost.bagging_temperature", 0.0, 1.0),
+        )
+
+
+class _Clock:
+    """Ends boosting when the fit's time is up."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.started = time.monotonic()
+
+    def after_iteration(self, info: Any) -> bool:
+        return not self.limits.over()
+
+
+def _rate(rows: int) -> float:
+    """Step size that lets early stopping end after about 150-500 rounds."""
+    return float(np.clip(0.02 * rows**0.15, 0.04, 0.12))
+
+
+def _pool(features: Features, target: NDArray[Any] | None = None) -> cb.Pool:
+    categories, numbers = features.categories, features.numbers
+    if not len(categories):
+        return cb.Pool(np.ascontiguousarray(features.dense, dtype=np.float32), target)
+    codes = np.nan_to_num(features.dense[:, categories], nan=-1.0).astype(np.int64)
+    texts = np.array([b"%d" % i for i in range(-1, int(codes.max(initial=0)) + 1)], dtype=object)
+    data = cb.FeaturesData(
+        num_feature_data=np.ascontiguousarray(features.dense[:, numbers], dtype=np.float32) if len(numbers) else None,
+        cat_feature_data=texts[codes + 1],
+    )
+    return cb.Pool(data, target)
+
+
+@dataclass(frozen=True)
+class Model:
+    """A CatBoost model."""
+
+    booster: cb.CatBoost
+    scores: int
+
+    def predict(self, features: Features, threads: int = 1) -> NDArray[np.float64]:
+        """Return raw formula values, shape (n, scores)."""
+        rows: Any = _pool(features) if len(features.categories) else np.asarray(features.dense)
+        raw = self.booster.predict(rows, prediction_type="RawFormulaVal", thread_count=threads)
+        return np.asarray(raw, dtype=np.float64).reshape(len(features), self.scores)
+
+    def save(self, folder: Path) -> None:
+        """Write CatBoost's own binary format."""
+        self.booster.save_model(str(folder / "model.cbm"))
+        write_json(folder / "model.json", {"scores": self.scores})
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote."""
+        booster = cb.CatBoost()
+        booster.load_model(str(folder / "model.cbm"))
+        return cls(booster, read_json(folder / "model.json")["scores"])

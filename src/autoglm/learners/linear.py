@@ -1,0 +1,180 @@
+"""Regularised linear and logistic regression (scikit-learn): never far off, best on small, noisy or text tables.
+
+Numbers are robustly scaled, categories one-hot or target means, text as TF-IDF terms; ``knots`` adds hinge
+functions of every number, which makes it an additive model. The penalty is chosen on the held-out rows
+along a warm-started path.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from autoglm.core.features import Features
+from autoglm.core.metrics import log_loss, rmse, softmax
+from autoglm.core.task import Task
+from autoglm.learners import Limits, Sample
+from autoglm.prep import tabular
+
+if TYPE_CHECKING:
+    import optuna
+
+PATH = (0.003, 0.03, 0.3, 3.0, 30.0)  # C of the logistic path; ridge uses 1/C
+MOST_BASIS = 3000  # hinge columns; wider tables stay linear
+MOST_CELLS = 60_000_000  # rows x columns that one fit looks at; longer tables are sampled
+
+
+@dataclass(frozen=True)
+class Learner:
+    """Settings of a linear model."""
+
+    name: ClassVar[str] = "linear"
+
+    knots: int = 0
+    strength: float = 1.0
+
+    def fit(self, train: Sample, valid: Sample, task: Task, limits: Limits) -> Model:
+        """Fit along the path of penalties until the loss on `valid` rises, or the time is up."""
+        sparse = train.features.sparse is not None
+        prepared, matrix = tabular.fit(train.features, train.target, task, limits.seed, sparse=sparse)
+        knots = _knots(matrix, self.knots)
+        basis, held = _expand(matrix, knots), _expand(prepared.transform(valid.features), knots)
+        target = train.target
+        rows = max(1000, MOST_CELLS // max(1, basis.shape[1]))
+        if len(target) > rows:
+            some = np.sort(limits.seed.child("rows").generator().choice(len(target), rows, replace=False))
+            basis, target = basis[some], target[some]
+        if task.kind == "regression":
+            steps = _ridge(basis, target, self.strength)
+        else:
+            steps = _logistic(basis, target, task, self.strength)
+        weights = _best(steps, lambda w: _loss(held, valid.target, w, task), limits)
+        return Model(prepared, knots, *weights)
+
+    @classmethod
+    def suggest(cls, trial: optuna.Trial) -> Self:
+        """Draw settings."""
+        return cls(
+            knots=trial.suggest_int("linear.knots", 0, 12),
+            strength=trial.suggest_float("linear.strength", 0.2, 5.0, log=True),
+        )
+
+
+Weights = tuple[NDArray[np.float64], NDArray[np.float64]]  # (n_columns, scores), (scores,)
+
+
+def _best(steps: Iterator[Weights], loss: Callable[[Weights], float], limits: Limits) -> Weights:
+    best: tuple[float, Weights] | None = None
+    for weights in steps:
+        error = loss(weights)
+        if best is not None and error > best[0]:
+            break
+        best = (error, weights)
+        if limits.over(0.4):  # the next step usually takes longer than the last
+            break
+    assert best is not None
+    return best[1]
+
+
+def _loss(held: Any, target: NDArray[Any], weights: Weights, task: Task) -> float:
+    margins = held @ weights[0] + weights[1]
+    return rmse(target, margins[:, 0]) if task.kind == "regression" else log_loss(target, softmax(margins, task))
+
+
+def _ridge(basis: Any, target: NDArray[np.float64], strength: float) -> Iterator[Weights]:
+    from sklearn.linear_model import Ridge
+
+    mean, spread = float(target.mean()), float(target.std()) or 1.0
+    for c in PATH:
+        solver = "sparse_cg" if sp.issparse(basis) else "lsqr" if min(basis.shape) > 1500 else "cholesky"
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an ill-conditioned step of the path loses on the held-out rows
+            found = Ridge(alpha=1 / (c * strength), solver=solver, tol=1e-4).fit(basis, (target - mean) / spread)
+        yield found.coef_.reshape(-1, 1) * spread, np.array([float(found.intercept_) * spread + mean])
+
+
+def _logistic(basis: Any, target: NDArray[Any], task: Task, strength: float) -> Iterator[Weights]:
+    from sklearn.linear_model import LogisticRegression
+
+    present = np.unique(target)
+    if len(present) == 1:  # a fold of one class
+        bias = np.where(np.arange(len(task.classes)) == present[0], 0.0, -7.0)
+        yield np.zeros((basis.shape[1], task.scores)), bias if task.scores > 1 else np.array([bias[1] - bias[0]])
+        return
+    iterations = 100 if len(present) <= 20 else 30
+    recipe = LogisticRegression(solver="lbfgs", max_iter=iterations, tol=1e-4, warm_start=True)
+    for c in PATH:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # unconverged steps are judged by the held-out loss
+            recipe.set_params(C=c * strength).fit(basis, target)
+        coefficients = np.zeros((basis.shape[1], task.scores))
+        bias = np.full(task.scores, -10.0)  # classes that the fold lacks
+        if task.scores == 1 or len(present) > 2:
+            at = np.zeros(1, dtype=np.intp) if task.scores == 1 else present
+            coefficients[:, at], bias[at] = recipe.coef_.T, recipe.intercept_
+        else:  # two of several classes: sklearn fits one column
+            coefficients[:, present] = np.column_stack([-recipe.coef_[0] / 2, recipe.coef_[0] / 2])
+            bias[present] = [-recipe.intercept_[0] / 2, recipe.intercept_[0] / 2]
+        yield coefficients, bias
+
+
+def _knots(matrix: Any, count: int) -> NDArray[np.float64]:
+    """Return hinge positions, shape (count, n_columns): inner quantiles of each column, NaN where too few values."""
+    if sp.issparse(matrix) or count == 0 or count * matrix.shape[1] > MOST_BASIS:
+        return np.zeros((0, matrix.shape[1]))
+    some = matrix[:: max(1, len(matrix) // 20_000)]
+    found = np.quantile(some, np.linspace(0, 1, count + 2)[1:-1], axis=0).astype(np.float64)
+    repeated = np.vstack([np.zeros((1, matrix.shape[1]), bool), np.diff(found, axis=0) <= 1e-9])
+    binary = np.array([len(np.unique(c[:2000])) <= 2 for c in some.T], dtype=bool)
+    found[repeated | binary] = np.nan
+    return found
+
+
+def _expand(matrix: Any, knots: NDArray[np.float64]) -> Any:
+    if not len(knots):
+        return matrix if sp.issparse(matrix) else np.asarray(matrix, dtype=np.float64)
+    at, column = np.nonzero(~np.isnan(knots))
+    dense = np.asarray(matrix, dtype=np.float64)
+    return np.hstack([dense, np.maximum(dense[:, column] - knots[at, column], 0.0)])
+
+
+@dataclass(frozen=True)
+class Model:
+    """A linear model with its preparation.
+
+    Parameters
+    ----------
+    weights
+        Shape (n_columns, scores).
+    bias
+        Shape (scores,).
+    """
+
+    prepared: tabular.Dense
+    knots: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    bias: NDArray[np.float64]
+
+    def predict(self, features: Features, threads: int = 1) -> NDArray[np.float64]:
+        """Return margins, shape (n, scores)."""
+        basis = _expand(self.prepared.transform(features), self.knots)
+        return np.asarray(basis @ self.weights + self.bias, dtype=np.float64)
+
+    def save(self, folder: Path) -> None:
+        """Write one npz file."""
+        arrays = {"knots": self.knots, "weights": self.weights, "bias": self.bias}
+        np.savez(folder / "model.npz", **arrays, **self.prepared.arrays())
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote."""
+        with np.load(folder / "model.npz", allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+        return cls(tabular.Dense.restore(arrays), arrays["knots"], arrays["weights"], arrays["bias"])

@@ -1,0 +1,239 @@
+"""Predictor: rows in, answers out; backed by its saved folder from the first moment."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from autoglm import bundle, encoders
+from autoglm.core import frames
+from autoglm.core.columns import column
+from autoglm.core.errors import DataError, SchemaError, listing, nearest
+from autoglm.core.features import Features
+from autoglm.core.files import read_json
+from autoglm.core.metrics import METRICS, softmax
+from autoglm.core.shelf import plugin
+from autoglm.core.task import Task
+
+BATCH = 100_000  # rows encoded and answered at once: bounds memory
+MANY = 2_000  # rows from which more than one thread pays
+
+
+@dataclass(frozen=True)
+class Member:
+    """One learner with settings: its fold models answer together, with one weight in the blend."""
+
+    name: str
+    learner: str
+    weight: float
+    models: tuple[Any, ...]
+
+    def predict(self, features: Features, threads: int) -> NDArray[np.float64]:
+        """Return the mean margins of the fold models, shape (n_rows, scores)."""
+        total = self.models[0].predict(features, threads)
+        for model in self.models[1:]:
+            total = total + model.predict(features, threads)
+        return np.asarray(total / len(self.models))
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """What a fit returns and `load` reads.
+
+    Parameters
+    ----------
+    folder
+        Where it is kept.
+    about
+        The manifest.
+    """
+
+    folder: Path
+    about: dict[str, Any] = field(repr=False)
+    _home: tempfile.TemporaryDirectory[str] | None = field(default=None, repr=False, compare=False)
+
+    @classmethod
+    def load(cls, folder: str | Path, home: tempfile.TemporaryDirectory[str] | None = None) -> Predictor:
+        """Read a saved predictor; see `autoglm.load`."""
+        folder = Path(folder)
+        return cls(folder, bundle.unseal(folder), home)
+
+    @cached_property
+    def task(self) -> Task:
+        """What is predicted."""
+        stored = self.about["task"]
+        return Task(stored["kind"], stored["target"], tuple(stored["classes"]))
+
+    @property
+    def columns(self) -> list[str]:
+        """Columns that `predict` needs, in any order."""
+        return [c["name"] for c in self.about["columns"] if c["used"]]
+
+    @cached_property
+    def members(self) -> tuple[Member, ...]:
+        """The models of the ensemble, read at the first prediction."""
+        return tuple(
+            Member(
+                entry["name"],
+                entry["learner"],
+                entry["weight"],
+                tuple(plugin("learners", entry["learner"]).Model.load(self.folder / f) for f in entry["fits"]),
+            )
+            for entry in self.about["members"]
+        )
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """Everything that the report shows."""
+        return dict(read_json(self.folder / "summary.json"))
+
+    def predict(self, frame: Any) -> Any:
+        """Answer rows with classes or values.
+
+        Parameters
+        ----------
+        frame
+            pandas, polars or pyarrow table (or array, for predictors fitted on one), shape (n_rows, ...). Columns
+            may stand in any order; further ones are ignored; unseen categories count as missing.
+
+        Returns
+        -------
+        column of the same kind of frame, length n_rows
+
+        Raises
+        ------
+        SchemaError
+            A column of the training frame is missing.
+        """
+        rows = frames.to_pandas(frame, empty=True)
+        margins = self._margins(rows)
+        if self.task.kind == "regression":
+            answers: NDArray[Any] = margins[:, 0]
+        else:
+            answers = self.task.decode(self._codes(softmax(margins, self.task)))
+        return frames.like(frame, pd.Series(answers, index=rows.index, name=self.task.target))
+
+    def predict_proba(self, frame: Any) -> Any:
+        """Answer rows with one probability a class (columns in order of `task.classes`).
+
+        Raises
+        ------
+        DataError
+            The task is a regression.
+        SchemaError
+            A column of the training frame is missing.
+        """
+        if self.task.kind == "regression":
+            raise DataError(f"target {self.task.target!r} is a quantity, it has no class probabilities: use predict")
+        rows = frames.to_pandas(frame, empty=True)
+        share = softmax(self._margins(rows), self.task)
+        return frames.like(frame, pd.DataFrame(share, index=rows.index, columns=list(self.task.classes)))
+
+    def evaluate(self, frame: Any) -> dict[str, float]:
+        """Score the answers on rows that have the target, by every metric that goes with the task."""
+        rows = frames.to_pandas(frame)
+        if self.task.target not in rows:
+            raise SchemaError(f"target {self.task.target!r} is not among the columns{nearest(self.task.target, rows.columns)}")
+        rows = rows[rows[self.task.target].notna()]
+        truth, margins = self.task.encode(rows[self.task.target]), self._margins(rows)
+        return scores(truth, margins, self.task, self.offsets)
+
+    def leaderboard(self) -> pd.DataFrame:
+        """Return every candidate with its out-of-fold score, weight, folds and costs, best first."""
+        return pd.DataFrame(self.summary["leaderboard"]).drop(columns=["settings"], errors="ignore")
+
+    def explain_global(self) -> pd.DataFrame:
+        """Return by column how much the score falls when it is shuffled (mean and 95 % interval), largest first."""
+        found = pd.DataFrame(self.summary["columns"])
+        found = found[found["importance"].notna()] if "importance" in found else found.iloc[:0]
+        shown = ["name", "importance", "low", "high", "kind", "description"]
+        return found.reindex(columns=shown).sort_values("importance", ascending=False, ignore_index=True)
+
+    def report(self, path: str | Path | None = None) -> Path:
+        """Return the path of the HTML report; copy it to `path` if given."""
+        return Path(shutil.copyfile(self.folder / "report.html", path)) if path else self.folder / "report.html"
+
+    def save(self, folder: str | Path) -> Path:
+        """Copy the predictor to a folder of its own and return its path.
+
+        Raises
+        ------
+        FolderError
+            The folder holds something else or cannot be written.
+        """
+        names = [n for n in self.about["files"] if (self.folder / n).exists()]
+        bundle.copy(self.folder, Path(folder), names)
+        return Path(folder)
+
+    @cached_property
+    def offsets(self) -> NDArray[np.float64]:
+        """Log-probability offsets of the classes that decide labels."""
+        return np.array(self.about["offsets"] or np.zeros(max(1, len(self.task.classes))))
+
+    def encode(self, rows: pd.DataFrame) -> Features:
+        """Turn rows into features, as the models take them.
+
+        Raises
+        ------
+        SchemaError
+            A column is missing.
+        """
+        absent = [name for name in self.columns if name not in rows.columns]
+        if absent:
+            raise SchemaError(
+                f"{len(absent)} of {len(self.columns)} columns are missing: {listing(absent)}{nearest(absent[0], map(str, rows.columns))}; "
+                "expected all columns of the training frame but the target"
+            )
+        return encoders.assemble([column(rows[name]) for name in self.columns], self._encodings)
+
+    @cached_property
+    def _encodings(self) -> tuple[encoders.Encoding, ...]:
+        return encoders.read(self.folder)
+
+    def _margins(self, rows: pd.DataFrame) -> NDArray[np.float64]:
+        """Return the calibrated margins of the blend, shape (n_rows, scores)."""
+        if not len(rows):
+            self.encode(rows)
+            return np.zeros((0, self.task.scores))
+        threads = self.about["threads"] if len(rows) >= MANY else 1
+        parts = [
+            self._blend(self.encode(rows.iloc[start : start + BATCH]), threads) for start in range(0, len(rows), BATCH)
+        ]
+        return np.concatenate(parts)
+
+    def _blend(self, features: Features, threads: int) -> NDArray[np.float64]:
+        total = sum(m.weight * m.predict(features, threads) for m in self.members)
+        return np.asarray(self.about["temperature"] * total, dtype=np.float64)
+
+    def _codes(self, probability: NDArray[np.float64]) -> NDArray[np.intp]:
+        return decide(probability, self.offsets)
+
+
+def decide(probability: NDArray[np.float64], offsets: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Return class codes: the largest log-probability plus offset."""
+    return np.asarray((np.log(np.clip(probability, 1e-12, 1.0)) + offsets).argmax(axis=1))
+
+
+def scores(
+    truth: NDArray[Any], margins: NDArray[np.float64], task: Task, offsets: NDArray[np.float64], names: Sequence[str] = ()
+) -> dict[str, float]:
+    """Return every metric that goes with the task (or those named)."""
+    if task.kind == "regression":
+        return {m.name: m.function(truth, margins[:, 0]) for m in METRICS.values() if m.needs == "value"}
+    probability = softmax(margins, task)
+    label = decide(probability, offsets)
+    found = {}
+    for metric in METRICS.values():
+        if metric.needs == "value" or metric.name == "f1" and task.kind != "binary" or names and metric.name not in names:
+            continue
+        found[metric.name] = metric.function(truth, label if metric.needs == "label" else probability)
+    return found

@@ -1,0 +1,1 @@
+"""Preparation inside a fold: what a learner does to features before it learns, kept with its model."""

@@ -1,0 +1,45 @@
+"""The fixed first candidates, in order of gain per second on two cores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from autoglm.core.features import Features
+from autoglm.core.task import Task
+
+Entry = tuple[str, dict[str, Any], int]  # learner, settings, rows at most (0: all)
+
+LONG = 30_000  # rows above which the first fits are made on a sample
+
+
+def safety_net(rows: int, features: Features) -> list[Entry]:
+    """Return the members that everything else must beat: linear, small boosting, forest."""
+    sample = 10_000 if rows > LONG or rows * len(features.outputs) > 4_000_000 else 0
+    return [
+        ("constant", {}, 0),
+        ("lightgbm", {"learning_rate": 0.12, "num_leaves": 15, "rounds": 150, "patience": 20}, sample),
+        ("linear", {}, sample),
+        ("forest", {"trees": 50, "splits": "best", "means": False, "min_leaf": 2}, sample),
+    ]
+
+
+def portfolio(rows: int, features: Features, task: Task) -> list[Entry]:
+    """Return the candidates that are always tried, best value first."""
+    categories = len(features.categories) > 0
+    entries: list[Entry] = [
+        ("lightgbm", {}, 0),
+        ("catboost", {}, 0),
+        ("linear", {"knots": 6}, 0),
+        ("mlp", {}, 0),
+        ("forest", {}, 0),
+        ("lightgbm", {"means": categories, "crosses": 12, "extra_trees": True, "num_leaves": 24}, 0),
+        ("xgboost", {}, 0),
+        ("lightgbm", {"learning_rate": 0.03, "num_leaves": 12, "feature_fraction": 0.5, "extra_trees": True}, 0),
+        ("catboost", {"depth": 4, "learning_rate": 0.07, "l2_leaf_reg": 6.0}, 0),
+    ]
+    if rows > LONG:  # the full linear model and the full small booster follow their samples
+        entries.insert(2, ("linear", {}, 0))
+    if features.sparse is not None:
+        entries = [e for e in entries if e != ("linear", {"knots": 6}, 0)]
+    return entries

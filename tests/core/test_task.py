@@ -1,0 +1,68 @@
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from autoglm.core.errors import DataError, OptionError
+from autoglm.core.task import infer
+
+LONG = 60
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "classes"),
+    [
+        (["no", "yes"] * LONG, "binary", ("no", "yes")),
+        ([True, False] * LONG, "binary", (False, True)),
+        ([0, 1] * LONG, "binary", (0, 1)),
+        ([-1.5, 2.5] * LONG, "binary", (-1.5, 2.5)),
+        (["a", "b", "c"] * LONG, "multiclass", ("a", "b", "c")),
+        ([1, 2, 3] * LONG, "multiclass", (1, 2, 3)),
+        (list(np.linspace(0, 1, LONG)), "regression", ()),
+        (list(range(LONG)), "regression", ()),
+        ([1, 2, 3, 4], "regression", ()),
+    ],
+)
+def test_the_task_is_found_out(values: list[Any], kind: str, classes: tuple[Any, ...]) -> None:
+    task = infer(pd.Series(values), "y")
+    assert (task.kind, task.classes) == (kind, classes)
+
+
+@pytest.mark.parametrize("dtype", ["Int64", "category", "string", "int64[pyarrow]", "object"])
+def test_classes_survive_every_data_type(dtype: str) -> None:
+    values = pd.Series([1, 2, 3] * LONG).astype(str if dtype == "string" else "int64").astype(dtype)
+    task = infer(values, "y")
+    codes = task.encode(values)
+    assert [str(v) for v in task.decode(codes)] == [str(v) for v in values]
+
+
+def test_the_user_overrides() -> None:
+    assert infer(pd.Series([1, 2, 3] * LONG), "y", "regression").kind == "regression"
+    assert infer(pd.Series(np.arange(60) % 30), "y", "multiclass").kind == "multiclass"
+
+
+def test_one_class_is_refused_with_its_value() -> None:
+    with pytest.raises(DataError, match="single value 'same'"):
+        infer(pd.Series(["same"] * 5), "y")
+
+
+def test_unknown_task_offers_the_nearest() -> None:
+    with pytest.raises(OptionError, match="did you mean 'regression'"):
+        infer(pd.Series([1, 2]), "y", "regresion")
+
+
+def test_text_is_no_quantity() -> None:
+    with pytest.raises(DataError, match="needs numbers"):
+        infer(pd.Series(["a", "b"]), "y", "regression")
+
+
+def test_three_classes_are_not_binary() -> None:
+    with pytest.raises(DataError, match="3 classes"):
+        infer(pd.Series(["a", "b", "c"]), "y", "binary")
+
+
+def test_an_unknown_class_is_named() -> None:
+    task = infer(pd.Series(["a", "b"]), "y")
+    with pytest.raises(DataError, match="'z'"):
+        task.encode(pd.Series(["z"]))
