@@ -33,8 +33,8 @@ BOOTSTRAP_ROWS = 20_000
 LIBRARIES = ("numpy", "pandas", "pyarrow", "scipy", "scikit-learn", "lightgbm", "catboost", "xgboost-cpu", "optuna")
 
 
-def finish(run: Run, table: Table, folder: Path, identity: dict[str, Any]) -> None:
-    """Turn a run into a sealed predictor folder."""
+def finish(run: Run, table: Table, folder: Path, identity: dict[str, Any], found: list[checks.Finding]) -> None:
+    """Turn a run into a sealed predictor folder; `found` is what the checks of the data say."""
     race = run.race
     blend = race.blend()
     microseconds = {n: _cost(race, n) for n in blend.weights} if run.budget.timed else {}
@@ -45,6 +45,7 @@ def finish(run: Run, table: Table, folder: Path, identity: dict[str, Any]) -> No
     offsets = _offsets(race, margins[here], race.target[here])
     importance = _importance(run, table, weights)
     summary = _summary(run, table, weights, margins[here], race.target[here], offsets, temperature, importance)
+    summary["findings"] = [asdict(f) for f in found]
     try:
         files = _write(run, table, folder, weights, summary, margins[here], race.target[here])
         about = {
@@ -182,7 +183,6 @@ def _summary(
         "baselines": _baselines(race),
         "data": {"rows": len(race.target), "columns": len(table.columns), "fingerprint": run.identity["data"]},
         "columns": [_column(*each, importance) for each in zip(table.columns, table.kinds, table.encodings, strict=True)],
-        "findings": [asdict(f) for f in _findings(table)],
         "budget": {
             "seconds": budget.seconds if budget.timed else None,
             "work": budget.work,
@@ -213,7 +213,7 @@ def interval(
     generator = race.seed.child("bootstrap").generator()
     size = min(len(target), BOOTSTRAP_ROWS)
     found = []
-    for _ in range(BOOTSTRAPS if size <= 5000 else 60):
+    for _ in range(BOOTSTRAPS if size * race.task.scores <= 10_000 else 40):
         rows = generator.integers(0, len(target), size)
         found.append(race.metric.function(target[rows], answers[rows]))
     low, high = np.quantile(found, [0.025, 0.975])
@@ -255,7 +255,8 @@ def _column(c: Any, kind: str, encoding: Any, importance: dict[str, list[float]]
     }
 
 
-def _findings(table: Table) -> list[checks.Finding]:
+def findings(table: Table) -> list[checks.Finding]:
+    """Return what the checks of the data say, and what was repaired on reading."""
     kinds = {c.name: k for c, k in zip(table.columns, table.kinds, strict=True)}
     found = checks.findings(table.columns, kinds, table.target, table.task, table.groups, table.time, table.dropped)
     return [*found, *(checks.Finding("reading", "warning", n, None, "") for n in table.notes)]

@@ -228,12 +228,12 @@ def scores(
 ) -> dict[str, float]:
     """Return every metric that goes with the task (or those named)."""
     if task.kind == "regression":
-        return {m.name: m.function(truth, margins[:, 0]) for m in METRICS.values() if m.needs == "value"}
+        return {m.name: float(m.function(truth, margins[:, 0])) for m in METRICS.values() if m.needs == "value"}
     probability = softmax(margins, task)
     label = decide(probability, offsets)
     found = {}
     for metric in METRICS.values():
         if metric.needs == "value" or metric.name == "f1" and task.kind != "binary" or names and metric.name not in names:
             continue
-        found[metric.name] = metric.function(truth, label if metric.needs == "label" else probability)
+        found[metric.name] = float(metric.function(truth, label if metric.needs == "label" else probability))
     return found

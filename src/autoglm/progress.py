@@ -48,7 +48,7 @@ def shown(
         yield _silent
     elif callable(style):
         yield style
-    elif style == "plain" or style == "auto" and not _terminal(stream):
+    elif style == "plain" or (style == "auto" and not _terminal(stream)):
         yield Lines(stream)
     elif style in ("rich", "auto"):
         with _live(stream, seconds) as progress:
@@ -67,6 +67,7 @@ class Lines:
         self._open = True
 
     def __call__(self, event: Event) -> None:
+        """Write the event, or leave it out."""
         if event.kind == "fit" and not self._due(event):
             return
         self._last = event.elapsed
@@ -100,14 +101,16 @@ class Screen:
     def __init__(self, seconds: float | None, clock: Callable[[], float] = time.monotonic) -> None:
         self._seconds, self._clock = seconds, clock
         self._started = clock()
-        self._event: Event | None = None
+        self._event: Event | None = None  # the last one that counts fits
         self._phase = "starting"
         self._failed = ""
 
     def __call__(self, event: Event) -> None:
+        """Take the event in; it shows at the next redraw."""
         # Elapsed seconds count those of earlier calls too; between events the display's own clock goes on.
         self._started = self._clock() - event.elapsed
-        self._event = event
+        if event.fits:
+            self._event = event
         if event.kind == "failed":
             self._failed = event.message
         else:
@@ -116,9 +119,10 @@ class Screen:
     @property
     def last(self) -> str:
         """What stays on the terminal when the live display has gone."""
-        if self._event is None or not self._event.fits:
+        if self._event is None:
             return ""
-        return f"{_fits(self._event.fits)} in {self._event.elapsed:.1f} s, best single model {_score(self._event.score)}"
+        elapsed = self._clock() - self._started
+        return f"{_fits(self._event.fits)} in {elapsed:.1f} s, best single model {_score(self._event.score)}"
 
     def __rich__(self) -> Group:
         from rich.console import Group
@@ -127,13 +131,18 @@ class Screen:
         from rich.text import Text
 
         elapsed = max(0.0, self._clock() - self._started)
-        bar = ProgressBar(self._seconds, min(elapsed, self._seconds or elapsed), width=40, pulse=self._seconds is None)
+        bar = ProgressBar(
+            self._seconds, min(elapsed, self._seconds or elapsed), width=40, pulse=self._seconds is None
+        )
         head = Table.grid(padding=(0, 2))
-        head.add_row(bar, f"{elapsed:.0f} s" + (f" of {self._seconds:g} s" if self._seconds else ""), self._counts())
+        head.add_row(
+            bar, f"{elapsed:.0f} s" + (f" of {self._seconds:g} s" if self._seconds else ""), self._counts()
+        )
         parts: list[Table | Text] = [head, Text(self._phase, style="dim", no_wrap=True, overflow="ellipsis")]
         if self._failed:
             parts.append(Text(f"failed: {self._failed}", style="yellow", no_wrap=True, overflow="ellipsis"))
-        leaders = getattr(self._event, "leaders", ())[:LEADERS]
+        # Leaders are (candidate, score, folds); an event of another origin need not carry any.
+        leaders = self._event.leaders[:LEADERS]
         if leaders:
             board = Table("candidate", "score", "folds", box=None, padding=(0, 2), header_style="dim")
             for name, score, folds in leaders:
@@ -143,7 +152,7 @@ class Screen:
 
     def _counts(self) -> str:
         event = self._event
-        return f"{_fits(event.fits)}, best {_score(event.score)}" if event and event.fits else ""
+        return f"{_fits(event.fits)}, best {_score(event.score)}" if event else ""
 
 
 @contextmanager

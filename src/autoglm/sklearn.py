@@ -1,4 +1,4 @@
-"""scikit-learn facades over `AutoML`: for pipelines, cross-validation and everything that speaks that protocol.
+"""scikit-learn facades over `AutoML`: for pipelines, cross-validation and all that speaks that protocol.
 
 They hold a `Predictor` and nothing else that was learned. A fitted estimator is copied and sent around with
 the bytes of the predictor's folder in it, so it works where that folder does not exist.
@@ -37,6 +37,8 @@ Score = Callable[[NDArray[Any], NDArray[Any]], float]
 
 class _Facade(BaseEstimator):
     """What both facades share: settings as in `AutoML`, input checks, copying."""
+
+    predictor_: Predictor
 
     def __init__(
         self,
@@ -99,7 +101,7 @@ class _Facade(BaseEstimator):
             search=self.search,
         )
         joined = frame.assign(**{str(target.name): target.to_numpy()})
-        self.predictor_: Predictor = recipe.fit(joined, str(target.name))
+        self.predictor_ = recipe.fit(joined, str(target.name))
         return self
 
     def _checked(self, X: Any, y: Any, numeric: bool) -> tuple[Any, NDArray[Any]]:
@@ -182,7 +184,9 @@ class AutoGLMClassifier(ClassifierMixin, _Facade):
         if len(self.classes_) < 2:
             raise ValueError(f"y has only one class, {self.classes_[0]!r}: a classifier needs at least two")
         labels = self.classes_[codes] if _kept(self.classes_) else codes
-        return self._learn(X, pd.Series(labels, name="y"), "binary" if len(self.classes_) == 2 else "multiclass")
+        return self._learn(
+            X, pd.Series(labels, name="y"), "binary" if len(self.classes_) == 2 else "multiclass"
+        )
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the class of each row, shape (n_samples,)."""

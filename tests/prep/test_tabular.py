@@ -166,6 +166,7 @@ def test_any_numbers_become_finite_ones(train: NDArray[np.float32], late: NDArra
     out = dense.transform(Features(late, outputs))
     assert np.isfinite(out).all()
     assert out.shape == (5, dense.width) == (5, len(dense.origin))
+    assert dense.transform(Features(late[:0], outputs)).shape == (0, dense.width)
 
 
 def test_one_row_is_fast() -> None:

@@ -26,10 +26,9 @@ PARTS = (
     "psutil",
     "pyarrow",
     "rich",
-    "safetensors",
     "scikit-learn",
     "scipy",
-    "treelite",
+    "threadpoolctl",
     "xgboost-cpu",
 )
 EXTRAS = {"polars": "polars", "torch": "deep", "bokeh-sampledata": "demo"}  # package -> extra that brings it
@@ -63,7 +62,8 @@ def examine() -> dict[str, Any]:
         "machine": _machine(),
         "parts": {name: _version(name) for name in PARTS},
         "extras": {name: _version(name) for name in EXTRAS},
-        "openmp": {name: os.environ.get(name) for name in ("OMP_WAIT_POLICY", "OMP_NUM_THREADS")} | {"library": _openmp()},
+        "openmp": {name: os.environ.get(name) for name in ("OMP_WAIT_POLICY", "OMP_NUM_THREADS")}
+        | {"library": _openmp()},
     }
     absent = [name for name, there in found["parts"].items() if there is None]
     if not absent:
@@ -85,8 +85,15 @@ def _machine() -> dict[str, Any]:
         from autoglm.core.budget import default_memory, default_threads
         from autoglm.finish import environment
 
-        machine |= {"cpu": environment()["cpu"], "threads": default_threads(), "default_memory_bytes": default_memory()}
-        machine |= {"memory_bytes": psutil.virtual_memory().total, "memory_free_bytes": psutil.virtual_memory().available}
+        machine |= {
+            "cpu": environment()["cpu"],
+            "threads": default_threads(),
+            "default_memory_bytes": default_memory(),
+        }
+        machine |= {
+            "memory_bytes": psutil.virtual_memory().total,
+            "memory_free_bytes": psutil.virtual_memory().available,
+        }
     return machine
 
 
@@ -116,7 +123,9 @@ def _shelf(name: str) -> dict[str, str | None]:
     from autoglm.core import shelf
 
     return {
-        plugin: f"pip install {' '.join(PACKAGES.get(p, p) for p in lacks)}" if (lacks := shelf.missing(path)) else None
+        plugin: f"pip install {' '.join(PACKAGES.get(p, p) for p in lacks)}"
+        if (lacks := shelf.missing(path))
+        else None
         for plugin, path in shelf.plugins(name).items()
     }
 
@@ -130,12 +139,19 @@ def _problems(found: dict[str, Any], absent: list[str]) -> list[str]:
     if not found["openmp"]["library"]:
         problems.append("libgomp.so.1 is missing, LightGBM needs it: apt-get install libgomp1")
     if machine.get("memory_free_bytes", LEAST_MEMORY) < LEAST_MEMORY:
-        problems.append(f"only {_text.size(machine['memory_free_bytes'])} of memory are free: end other programs")
-    for key, place in (("disk_free_bytes", machine["temporary_folder"]), ("folder_disk_free_bytes", "this folder")):
+        problems.append(
+            f"only {_text.size(machine['memory_free_bytes'])} of memory are free: end other programs"
+        )
+    for key, place in (
+        ("disk_free_bytes", machine["temporary_folder"]),
+        ("folder_disk_free_bytes", "this folder"),
+    ):
         if machine[key] < LEAST_DISK:
             problems.append(f"only {_text.size(machine[key])} are free on the disk of {place}: make room")
     if not os.access(machine["temporary_folder"], os.W_OK):
-        problems.append(f"{machine['temporary_folder']} cannot be written to: set TMPDIR to a folder that can")
+        problems.append(
+            f"{machine['temporary_folder']} cannot be written to: set TMPDIR to a folder that can"
+        )
     return problems
 
 
@@ -149,11 +165,24 @@ def _told(found: dict[str, Any]) -> str:
     }
     if "cpu" in machine:
         facts["processor"] = f"{machine['cpu']}, {machine['threads']} threads for this process"
-        facts["memory"] = f"{_text.size(machine['memory_free_bytes'])} free of {_text.size(machine['memory_bytes'])}"
+        facts["memory"] = (
+            f"{_text.size(machine['memory_free_bytes'])} free of {_text.size(machine['memory_bytes'])}"
+        )
     policy = openmp["OMP_WAIT_POLICY"] or "not set"
     facts["OpenMP"] = f"OMP_WAIT_POLICY {policy} here, PASSIVE in workers (waiting threads must not spin)"
-    lines = [_text.pairs(facts, indent=""), "parts\n" + _text.pairs({n: v or "missing" for n, v in found["parts"].items()})]
-    lines.append("extras\n" + _text.pairs({n: v or f"not installed: pip install 'open-autoglm[{EXTRAS[n]}]'" for n, v in found["extras"].items()}))
+    lines = [
+        _text.pairs(facts, indent=""),
+        "parts\n" + _text.pairs({n: v or "missing" for n, v in found["parts"].items()}),
+    ]
+    lines.append(
+        "extras\n"
+        + _text.pairs(
+            {
+                n: v or f"not installed: pip install 'open-autoglm[{EXTRAS[n]}]'"
+                for n, v in found["extras"].items()
+            }
+        )
+    )
     for shelf in SHELVES:
         if shelf in found:
             lines.append(f"{shelf}\n" + _text.pairs({n: cure or "ready" for n, cure in found[shelf].items()}))

@@ -26,29 +26,59 @@ def _kinds(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...
     split = [item.rpartition("=") for item in given]
     wrong = [item for item, (name, _, kind) in zip(given, split, strict=True) if not name or not kind]
     if wrong:
-        raise click.BadParameter(f"{wrong[0]!r}: expected COLUMN=KIND, for instance zip=category", ctx, parameter)
+        raise click.BadParameter(
+            f"{wrong[0]!r}: expected COLUMN=KIND, for instance zip=category", ctx, parameter
+        )
     return {name: kind for name, _, kind in split}
 
 
 @click.command("fit")
 @click.argument("train", type=click.Path(path_type=Path))
 @click.option("--target", required=True, metavar="COLUMN", help="Column to predict.")
-@click.option("--seconds", type=float, default=60, show_default=True, help="Wall-clock seconds to the saved folder.")
-@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Folder to save in.  [default: autoglm-TRAIN]")
+@click.option(
+    "--seconds", type=float, default=60, show_default=True, help="Wall-clock seconds to the saved folder."
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder to save in.  [default: autoglm-TRAIN]",
+)
 @click.option("--threads", type=int, default=2, show_default=True, help="Processor threads.")
 @click.option("--seed", type=int, default=42, show_default=True, help="All randomness comes from it.")
-@click.option("--metric", default="auto", show_default=True, help="What is good: roc_auc, log_loss, rmse, f1_macro, ...")
-@click.option("--task", type=click.Choice(["binary", "multiclass", "regression"]), help="Found out unless given.")
+@click.option(
+    "--metric", default="auto", show_default=True, help="What is good: roc_auc, log_loss, rmse, f1_macro, ..."
+)
+@click.option(
+    "--task", type=click.Choice(["binary", "multiclass", "regression"]), help="Found out unless given."
+)
 @click.option("--groups", metavar="COLUMN", help="Rows of one value (patient, customer) are never split.")
 @click.option("--time", metavar="COLUMN", help="Judge on later rows than were learned from.")
-@click.option("--kind", multiple=True, callback=_kinds, metavar="COLUMN=KIND", help="What a column is. Repeat for more.")
+@click.option(
+    "--kind", multiple=True, callback=_kinds, metavar="COLUMN=KIND", help="What a column is. Repeat for more."
+)
 @click.option("--work", type=int, metavar="N", help="Fold fits instead of seconds: bit-identical results.")
-@click.option("--memory", type=click.FloatRange(0, min_open=True), metavar="GB", help="Memory to hold at most.")
+@click.option(
+    "--memory", type=click.FloatRange(0, min_open=True), metavar="GB", help="Memory to hold at most."
+)
 @click.option("--learner", multiple=True, metavar="NAME", help="Use only this learner. Repeat for more.")
-@click.option("--search", type=click.Choice(["tpe", "random", "none"]), default="tpe", show_default=True, help="What proposes further candidates.")
+@click.option(
+    "--search",
+    type=click.Choice(["tpe", "random", "none"]),
+    default="tpe",
+    show_default=True,
+    help="What proposes further candidates.",
+)
 @click.option("--fresh", is_flag=True, help="Forget what the folder holds.")
-@click.option("--test", type=click.Path(path_type=Path), metavar="FILE", help="Rows with the target to score at the end.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object; progress goes to standard error.")
+@click.option(
+    "--test",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Rows with the target to score at the end.",
+)
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object; progress goes to standard error."
+)
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 def command(train: Path, **given: Any) -> None:
     """Learn to predict a column of the table TRAIN from its other columns.
@@ -87,20 +117,22 @@ def _test(path: Path | None, target: str) -> pd.DataFrame | None:
         return None
     rows = read(path)
     if target not in rows.columns:
-        raise DataError(f"{path}: target {target!r} is not among the columns{nearest(target, map(str, rows.columns))}")
+        raise DataError(
+            f"{path}: target {target!r} is not among the columns{nearest(target, map(str, rows.columns))}"
+        )
     return rows
 
 
-def _fit(train: Path, frame: pd.DataFrame, given: Mapping[str, Any], started: float) -> tuple[Predictor, bool]:
+def _fit(
+    train: Path, frame: pd.DataFrame, given: Mapping[str, Any], started: float
+) -> tuple[Predictor, bool]:
     """Fit, showing progress; return the predictor and whether Ctrl-C ended it early."""
     from autoglm.automl import AutoML
     from autoglm.progress import shown
 
-    reading = round(time.monotonic() - started, 1)  # starting and reading count, the seconds are the user's
-    seconds = max(1.0, given["seconds"] - reading) if given["seconds"] > 0 else given["seconds"]
     heard: list[Event] = []
     style = "silent" if given["quiet"] else "plain" if given["as_json"] else "auto"
-    with shown(style=style, seconds=None if given["work"] else seconds) as show:
+    with shown(style=style, seconds=None if given["work"] else given["seconds"]) as show:
 
         def progress(event: Event) -> None:
             if event.kind == "note":
@@ -108,7 +140,7 @@ def _fit(train: Path, frame: pd.DataFrame, given: Mapping[str, Any], started: fl
             show(event)
 
         recipe = AutoML(
-            seconds=seconds,
+            seconds=given["seconds"],
             threads=given["threads"],
             seed=given["seed"],
             metric=given["metric"],
@@ -122,8 +154,13 @@ def _fit(train: Path, frame: pd.DataFrame, given: Mapping[str, Any], started: fl
             fresh=given["fresh"],
             progress=progress,
         )
-        predictor = recipe.fit(frame, given["target"], groups=given["groups"], time=given["time"])
-    return predictor, any(event.message.startswith("interrupted") for event in heard)
+        predictor = recipe.fit(frame, given["target"], groups=given["groups"], time=given["time"], started=started)
+    return predictor, _interrupted(heard)
+
+
+def _interrupted(heard: list[Event]) -> bool:
+    """Whether Ctrl-C came: the engine keeps what it has and says so."""
+    return any(event.message.startswith("interrupted") for event in heard)
 
 
 def _result(predictor: Predictor, test: pd.DataFrame | None, seconds: float) -> dict[str, Any]:
@@ -167,6 +204,9 @@ def _told(result: Mapping[str, Any]) -> str:
         parts.append(f"on the test rows\n{_text.pairs(result['test'])}")
     found = [f for f in result["findings"] if f["severity"] in SHOWN]
     if found:
-        parts.append("findings\n" + "\n".join(f"  {f['severity']}: {f['message']}. {f['cure']}".rstrip() for f in found))
+        parts.append(
+            "findings\n"
+            + "\n".join(f"  {f['severity']}: {f['message']}; {f['cure']}".rstrip("; ") for f in found)
+        )
     places = {"predictor": result["predictor"], "report": result["report"]}
     return "\n\n".join([*parts, _text.pairs(places, indent="")])

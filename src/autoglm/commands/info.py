@@ -67,17 +67,22 @@ def _told(folder: Path, about: Mapping[str, Any], run: Mapping[str, Any]) -> str
     task, budget, environment = about["task"], about["budget"], about["environment"]
     classes = f" ({len(task['classes'])} classes)" if task["kind"] == "multiclass" else ""
     amount = f"{budget['work']} fold fits" if budget["work"] else f"{budget['seconds']:g} s"
+    spent = f"{budget['fits']} fits in {budget['elapsed']:.1f} s"
+    files = f"{_text.size(_bytes(about))} in {len(about['files'])} files"
     facts = {
-        "folder": f"{folder}, {_text.size(_bytes(about))} in {len(about['files'])} files, all hashes as in the manifest",
+        "folder": f"{folder}, {files}, all hashes as in the manifest",
         "written": f"{about['created']} by open-autoglm {about['version']} (format {about['format']})",
         "predicts": f"{task['target']}: {task['kind']}{classes}",
         "score": f"{about['metric']} {_text.score(about['score'])}, out of fold",
-        "budget": f"{amount} on {budget['threads']} threads; {budget['fits']} fits in {budget['elapsed']:.1f} s",
+        "budget": f"{amount} on {budget['threads']} threads; {spent}",
         "seed": about["seed"],
     }
     if run:
         facts["run"] = f"{run['fits']} fits kept; the same fit with more seconds goes on from them"
-    members = [[m["name"], m["learner"], m["weight"], len(m["fits"]), _text.size(_held(m, about))] for m in about["members"]]
+    members = [
+        [m["name"], m["learner"], m["weight"], len(m["fits"]), _text.size(_held(m, about))]
+        for m in about["members"]
+    ]
     versions = {"python": environment["python"], **environment["versions"]}
     return "\n\n".join(
         [
@@ -103,10 +108,11 @@ def _held(member: Mapping[str, Any], about: Mapping[str, Any]) -> int:
 
 
 def _unfinished(folder: Path, run: Mapping[str, Any]) -> str:
+    settings = f"--target {run['target']!r} --seed {run['seed']} --metric {run['metric']}"
     facts = {
         "folder": f"{folder}, a run that was not finished",
-        "predicts": f"{run['target']}: {run['task']}, {run['rows']:,} rows, metric {run['metric']}, seed {run['seed']}",
+        "predicts": f"{run['target']}: {run['task']}, {run['rows']:,} rows",
         "so far": f"{run['fits']} fits of {run['candidates']} candidates in {run['spent']:.1f} s",
-        "continue": f"autoglm fit TRAIN --target {run['target']!r} --seed {run['seed']} --metric {run['metric']} --out {folder}",
+        "continue": f"autoglm fit TRAIN {settings} --out {folder}",
     }
     return _text.pairs(facts, indent="")

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING
 
 import click
@@ -18,12 +22,20 @@ if TYPE_CHECKING:
 @click.command("predict")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.argument("rows", type=click.Path(path_type=Path))
-@click.option("-o", "--out", type=click.Path(path_type=Path), metavar="FILE", help="File to write: .csv, .tsv, .parquet, .feather, .arrow, .jsonl, .json, also packed (.gz).")
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="File to write: .csv, .tsv, .parquet, .feather, .arrow, .jsonl, .json, also packed (.gz).",
+)
 @click.option("--proba", is_flag=True, help="Add the probability of each class.")
 @click.option("--keep", is_flag=True, help="Keep all columns of ROWS instead of the row number.")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON list of rows, or with -o what was written.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print a JSON list of rows, or with -o what was written."
+)
 def command(folder: Path, rows: Path, out: Path | None, proba: bool, keep: bool, as_json: bool) -> None:
-    """Answer the rows of the table ROWS with the predictor in DIR.
+    """Answer the rows of the table ROWS (- for standard input) with the predictor in DIR.
 
     Answers are CSV on standard output unless -o says where: the row number (from 1) and the answer in a
     column named after the target. Columns may stand in any order; unseen categories count as missing.
@@ -32,13 +44,14 @@ def command(folder: Path, rows: Path, out: Path | None, proba: bool, keep: bool,
     Examples:
       autoglm predict churn-model new.csv
       autoglm predict churn-model new.parquet --proba --keep -o answers.parquet
-      cat new.csv | autoglm predict churn-model /dev/stdin | head
+      head -n 5 new.csv | autoglm predict churn-model -
     """
     from autoglm.core import reading
     from autoglm.predictor import Predictor
 
     predictor = Predictor.load(folder)
-    frame = reading.read(rows)
+    with _file(rows) as path:
+        frame = reading.read(path)
     for message in frame.attrs.get("notes", ()):
         _text.note(f"{rows}: {message}")
     answers = _answers(predictor, frame, proba, keep)
@@ -53,6 +66,18 @@ def command(folder: Path, rows: Path, out: Path | None, proba: bool, keep: bool,
         _bytes(answers.to_json(orient="records", date_format="iso", force_ascii=False, indent=1) + "\n")
     else:
         _bytes(answers.to_csv(index=False))
+
+
+@contextmanager
+def _file(rows: Path) -> Iterator[Path]:
+    """Give the rows as a file that can be read twice; a pipe cannot."""
+    if str(rows) != "-":
+        yield rows
+        return
+    with NamedTemporaryFile(prefix="standard-input-") as copy:
+        copy.write(sys.stdin.buffer.read())
+        copy.flush()
+        yield Path(copy.name)
 
 
 def _answers(predictor: Predictor, frame: pd.DataFrame, proba: bool, keep: bool) -> pd.DataFrame:
@@ -72,6 +97,4 @@ def _answers(predictor: Predictor, frame: pd.DataFrame, proba: bool, keep: bool)
 
 def _bytes(text: str) -> None:
     """Write UTF-8 to standard output whatever the terminal's encoding: it is a file's content."""
-    stream = click.get_binary_stream("stdout")
-    stream.write(text.encode("utf-8", "replace"))
-    stream.flush()
+    click.echo(text.encode("utf-8", "replace"), nl=False)

@@ -18,6 +18,7 @@ from typing import IO, Any
 import psutil
 
 WATCH = 0.05  # seconds between two looks at the workers
+IMPORT = 4.0  # seconds more that a worker has for the first fit of a learner: its library must be imported
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class _Worker:
     deadline: float = float("inf")
     received: bytearray = field(default_factory=bytearray)
     peak: int = 0
+    known: set[str] = field(default_factory=set)
 
 
 class Pool:
@@ -87,9 +89,11 @@ class Pool:
             self.workers = [self._replace(w) for w in self.workers]
 
     def send(self, job: dict[str, Any], deadline: float) -> None:
-        """Give a job to an idle worker; it is ended at `deadline` (`time.monotonic` seconds)."""
+        """Give a job to an idle worker; it is ended soon after `deadline` (`time.monotonic` seconds)."""
         worker = next(w for w in self.workers if w.job is None)
-        worker.job, worker.deadline = job, deadline
+        learner = job["candidate"]["learner"] if job["verb"] == "fit" else "autoglm"
+        worker.job, worker.deadline = job, deadline + (0.0 if learner in worker.known else IMPORT)
+        worker.known.add(learner)
         with contextlib.suppress(OSError):  # a worker that died meanwhile is noticed by `answers`
             assert worker.process.stdin is not None
             worker.process.stdin.write((json.dumps(job) + "\n").encode())
@@ -148,7 +152,7 @@ class Pool:
     def _start(self) -> _Worker:
         log = tempfile.TemporaryFile()
         process = subprocess.Popen(
-            [sys.executable, "-m", "autoglm.engine.worker"],
+            [sys.executable, "-P", "-m", "autoglm.engine.worker"],  # -P: no module of the caller's folder
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,

@@ -18,6 +18,7 @@ from autoglm.engine.journal import Candidate, Fit
 from autoglm.engine.splits import Splits
 
 Margins = NDArray[np.float64]
+BLEND_ROWS, BLEND_CELLS = 20_000, 600_000  # rows, and rows x scores, on which members are chosen
 
 
 @dataclass
@@ -35,8 +36,9 @@ class Race:
     searched: list[str] = field(default_factory=list)
     timeline: list[dict[str, Any]] = field(default_factory=list)
     net: tuple[str, ...] = ()
-    _sums: dict[str, Margins] = field(default_factory=dict)
+    _sums: dict[str, NDArray[np.float32]] = field(default_factory=dict)
     _counts: dict[str, NDArray[np.int16]] = field(default_factory=dict)
+    _errors: dict[tuple[str, int, int], float] = field(default_factory=dict)
 
     def add(self, candidate: Candidate) -> str:
         """Register a candidate and return its name."""
@@ -50,7 +52,7 @@ class Race:
             return
         self.fits[name][fit.repeat, fit.fold] = fit
         if name not in self._sums:
-            self._sums[name] = np.zeros((len(self.target), self.task.scores))
+            self._sums[name] = np.zeros((len(self.target), self.task.scores), dtype=np.float32)
             self._counts[name] = np.zeros(len(self.target), dtype=np.int16)
         rows = self.splits.rows(fit.repeat, fit.fold)[1]
         self._sums[name][rows] += fit.margins
@@ -62,7 +64,7 @@ class Race:
 
     def margins(self, name: str) -> Margins:
         """Out-of-fold margins, averaged over repeats, shape (n_rows, scores)."""
-        return self._sums[name] / np.maximum(self._counts[name], 1)[:, None]
+        return np.asarray(self._sums[name] / np.maximum(self._counts[name], 1)[:, None], dtype=np.float64)
 
     def covered(self, name: str) -> NDArray[np.bool_]:
         """Which rows a candidate has judged, shape (n_rows,)."""
@@ -79,9 +81,12 @@ class Race:
 
     def error(self, name: str, folds: int = 0) -> float:
         """Out-of-fold error of a candidate on the rows it has judged (of the first `folds` folds, to compare)."""
-        rows = self.covered(name)
-        rows = rows & (self.splits.parts[0] < folds) if folds else rows
-        return self.judge(rows)(self.margins(name)[rows])
+        key = (name, len(self.fits[name]), folds)
+        if key not in self._errors:
+            rows = self.covered(name)
+            rows = rows & (self.splits.parts[0] < folds) if folds else rows
+            self._errors[key] = self.judge(rows)(self.margins(name)[rows])
+        return self._errors[key]
 
     def judge(self, rows: NDArray[np.bool_]) -> Callable[[Margins], float]:
         """Return the error of margins on some rows; metrics of labels are replaced by the log-loss."""
@@ -102,6 +107,11 @@ class Race:
         covered = {n: self.covered(n) for n in names}
         most = max(int(c.sum()) for c in covered.values())
         rows = next(c for c in covered.values() if int(c.sum()) == most)
+        few = max(2000, min(BLEND_ROWS, BLEND_CELLS // self.task.scores))
+        if most > few:
+            some = np.zeros(len(rows), dtype=bool)
+            some[self.seed.child("blend").generator().choice(np.flatnonzero(rows), few, replace=False)] = True
+            covered, rows = {n: c & some for n, c in covered.items()}, some
         return greedy.select({n: self.margins(n) for n in names}, covered, self.judge(rows), steps)
 
     def blended(self, weights: dict[str, float]) -> tuple[Margins, NDArray[np.bool_]]:

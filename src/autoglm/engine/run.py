@@ -14,7 +14,8 @@ from autoglm.engine.pool import Answer, Pool
 from autoglm.engine.race import Race
 from autoglm.engine.schedule import SEARCH, Ask, Fold, Step
 
-GRACE = 1.5  # seconds that a fit may run past its share before it is ended
+GRACE = 3.0  # seconds that a fit may run past twice its share before it is ended
+LEADERS = 5  # candidates shown in an event
 LEAST = 3.0  # seconds a fit is given at least, when there are any
 
 
@@ -34,6 +35,8 @@ class Event:
         Best out-of-fold score of a single candidate so far, None before the first.
     fits
         Finished fits.
+    leaders
+        (candidate, out-of-fold score, finished folds) of the best few, best first.
     """
 
     kind: str
@@ -41,6 +44,7 @@ class Event:
     message: str
     score: float | None = None
     fits: int = 0
+    leaders: tuple[tuple[str, float, int], ...] = ()
 
 
 Progress = Callable[[Event], None]
@@ -135,7 +139,7 @@ class Run:
             "seconds": seconds if self.budget.timed else None,
             "elapsed": self.budget.elapsed(),
         }
-        self.pool.send(job, min(started + seconds + GRACE, started + self._left() + 0.2) if self.budget.timed else seconds)
+        self.pool.send(job, started + 2 * seconds + GRACE)
 
     def _question(self, step: Ask) -> dict[str, Any]:
         return {
@@ -171,13 +175,14 @@ class Run:
         fit = read_fit(self.journal.place(self.race.candidates[name], repeat, fold))
         self.race.finish(fit)
         self.journal.spend(self.identity, self.budget.elapsed())
-        if not self.race.candidates[name].rows or len(self.race.timeline) == 0:
-            best = min(self.race.error(n) for n in self.race.fits if self.race.fits[n])
-            score = self.race.ranking.score(best)
-            self.race.timeline.append({"seconds": self.budget.elapsed(), "score": score, "name": name})
+        best = min((n for n in self.race.fits if self.race.fits[n]), key=self.race.error)
+        score = self.race.ranking.score(self.race.error(best))
+        self.race.timeline.append({"seconds": self.budget.elapsed(), "score": score, "name": best})
         self._tell("fit", f"{phase}: {name} fold {fold + 1}/{self.race.splits.count} {answer.reply['fit']:.1f} s")
 
     def _tell(self, kind: str, message: str) -> None:
         score = self.race.timeline[-1]["score"] if self.race.timeline else None
         fits = sum(len(f) for f in self.race.fits.values())
-        self.progress(Event(kind, self.budget.elapsed(), message, score, fits))
+        begun = sorted((n for n in self.race.fits if self.race.fits[n]), key=self.race.error)[:LEADERS]
+        leaders = tuple((n, self.race.ranking.score(self.race.error(n)), len(self.race.fits[n])) for n in begun)
+        self.progress(Event(kind, self.budget.elapsed(), message, score, fits, leaders))

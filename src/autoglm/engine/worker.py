@@ -29,7 +29,7 @@ from autoglm.engine.journal import Candidate, commit
 from autoglm.engine.splits import Splits
 from autoglm.learners import Limits, Sample
 
-PROBE_ROWS = 2000  # rows on which the time of a prediction is measured
+PROBE_ROWS, PROBE_CELLS = 2000, 200_000  # on which the time of a prediction is measured
 
 
 @dataclass(frozen=True)
@@ -54,15 +54,15 @@ def data(folder: str) -> Data:
 
 def fit(job: dict[str, Any]) -> dict[str, Any]:
     """Fit one candidate on one fold and keep the result."""
-    started = time.monotonic()
     run, candidate, place = data(job["data"]), Candidate(**job["candidate"]), Path(job["place"])
+    learner = plugin("learners", candidate.learner).Learner(**candidate.settings)
+    started = time.monotonic()
     train, judged = run.splits.rows(job["repeat"], job["fold"])
     seed = Seed(job["seed"]).child(candidate.name, job["repeat"], job["fold"])
     if candidate.rows and len(train) > candidate.rows:
         train = np.sort(seed.child("sample").generator().choice(train, candidate.rows, replace=False))
     limits = Limits(job["seconds"] or float("inf"), job["threads"], seed, job["loss"], started)
     held = Sample(run.features.take(judged), run.target[judged])
-    learner = plugin("learners", candidate.learner).Learner(**candidate.settings)
     model = learner.fit(Sample(run.features.take(train), run.target[train]), held, run.task, limits)
     fitted = time.monotonic()
     margins = model.predict(held.features, job["threads"])
@@ -86,11 +86,12 @@ def fit(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def _microseconds(model: Any, features: Features) -> float:
-    rows = np.resize(np.arange(len(features)), PROBE_ROWS)
-    batch = features.take(rows)
+    """Time one row among many; wide rows are timed on fewer."""
+    count = min(PROBE_ROWS, max(50, PROBE_CELLS // max(1, features.dense.shape[1])))
+    batch = features.take(np.resize(np.arange(len(features)), count))
     started = time.perf_counter()
     model.predict(batch, 1)
-    return (time.perf_counter() - started) / PROBE_ROWS * 1e6
+    return (time.perf_counter() - started) / count * 1e6
 
 
 def importance(job: dict[str, Any]) -> dict[str, Any]:

@@ -64,7 +64,7 @@ class Learner:
             free_raw_data=True,
         )
         held = lgb.Dataset(inputs.transform(valid.features), valid.target, reference=data, free_raw_data=True)
-        stop = _Stop(self._patience(), limits)
+        stop = _Stop(self._patience(), limits, 0.85 if task.scores < 20 else 0.5)
         booster = lgb.train(self._parameters(train, task, limits), data, self.rounds, [held], callbacks=[stop])
         best = stop.best_round + 1
         text = booster.model_to_string(num_iteration=best)
@@ -122,15 +122,15 @@ class _Stop:
     before_iteration = False
     order = 30
 
-    def __init__(self, patience: int, limits: Limits) -> None:
-        self.patience, self.limits = patience, limits
+    def __init__(self, patience: int, limits: Limits, share: float) -> None:
+        self.patience, self.limits, self.share = patience, limits, share  # many trees take time to write, too
         self.best_round, self.best = 0, float("inf")
 
     def __call__(self, env: Any) -> None:
         loss = env.evaluation_result_list[0][2]
         if loss < self.best - 1e-7 * abs(self.best if np.isfinite(self.best) else 0.0):
             self.best_round, self.best = env.iteration, loss
-        if env.iteration - self.best_round >= self.patience or self.limits.over():
+        if env.iteration - self.best_round >= self.patience or self.limits.over(self.share):
             raise lgb.callback.EarlyStopException(self.best_round, [])
 
 

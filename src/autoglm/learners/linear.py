@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 PATH = (0.003, 0.03, 0.3, 3.0, 30.0)  # C of the logistic path; ridge uses 1/C
 MOST_BASIS = 3000  # hinge columns; wider tables stay linear
-MOST_CELLS = 60_000_000  # rows x columns that one fit looks at; longer tables are sampled
+MOST_CELLS = 10_000_000  # rows x columns that one fit looks at; longer tables are sampled
 
 
 @dataclass(frozen=True)
@@ -43,14 +43,12 @@ class Learner:
     def fit(self, train: Sample, valid: Sample, task: Task, limits: Limits) -> Model:
         """Fit along the path of penalties until the loss on `valid` rises, or the time is up."""
         sparse = train.features.sparse is not None
+        width = len(train.features.outputs) * (1 + self.knots)
+        train = _sampled(train, max(1000, MOST_CELLS // max(1, width)), limits)
         prepared, matrix = tabular.fit(train.features, train.target, task, limits.seed, sparse=sparse)
         knots = _knots(matrix, self.knots)
         basis, held = _expand(matrix, knots), _expand(prepared.transform(valid.features), knots)
         target = train.target
-        rows = max(1000, MOST_CELLS // max(1, basis.shape[1]))
-        if len(target) > rows:
-            some = np.sort(limits.seed.child("rows").generator().choice(len(target), rows, replace=False))
-            basis, target = basis[some], target[some]
         if task.kind == "regression":
             steps = _ridge(basis, target, self.strength)
         else:
@@ -68,6 +66,14 @@ class Learner:
 
 
 Weights = tuple[NDArray[np.float64], NDArray[np.float64]]  # (n_columns, scores), (scores,)
+
+
+def _sampled(train: Sample, rows: int, limits: Limits) -> Sample:
+    """Return at most `rows` of the rows: a linear model has learned what it can from a sample of a long table."""
+    if len(train) <= rows:
+        return train
+    some = np.sort(limits.seed.child("rows").generator().choice(len(train), rows, replace=False))
+    return Sample(train.features.take(some), train.target[some])
 
 
 def _best(steps: Iterator[Weights], loss: Callable[[Weights], float], limits: Limits) -> Weights:

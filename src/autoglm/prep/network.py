@@ -15,7 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
-Layers = tuple[tuple[Array, Array], ...]  # weights (members, inputs, units) and biases (members, 1, units)
+Layers = tuple[
+    tuple[NDArray[Any], NDArray[Any]], ...
+]  # weights (members, inputs, units) and biases (members, 1, units)
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ class Net:
 
 @dataclass(frozen=True)
 class Adam:
-    """Adam with decoupled weight decay and a factor on the learning rate: 6 for input scales, .1 for biases."""
+    """Adam with decoupled weight decay and factors on the learning rate: 6 for scales, .1 for biases."""
 
     first: Array
     second: Array
@@ -128,11 +130,13 @@ class Adam:
         net.flat[:] -= change
 
 
-def forward(layers: Layers, x: Array) -> Array:
-    """Outputs, (..., members, n, outputs), of plain layers for x, (n, d) or (..., 1 or members, n, d)."""
+def forward(layers: Layers, x: NDArray[Any]) -> NDArray[Any]:
+    """Outputs, (members, n, outputs), of plain layers for x, (n, d), in the precision of both."""
     for weights, bias in layers[:-1]:
-        x = mish(x @ weights + bias)
-    out: Array = x @ layers[-1][0] + layers[-1][1]
+        x = x @ weights
+        x += bias
+        x = mish(x)  # (members, n, width)
+    out: NDArray[Any] = x @ layers[-1][0] + layers[-1][1]
     return out
 
 
@@ -157,11 +161,13 @@ def dropout(p: float, rng: np.random.Generator) -> Callable[[Array], Array] | No
     return lambda h: (rng.random(h.shape, dtype=np.float32) >= p).astype(np.float32) / np.float32(1 - p)
 
 
-def mish(a: Array) -> Array:
+def mish(a: NDArray[Any]) -> NDArray[Any]:
     """Mish, a * tanh(softplus(a)), with one exponential."""
-    e: Array = np.exp(np.minimum(a, 15.0))
-    e *= e + 2.0
-    e /= e + 2.0
+    e: NDArray[Any] = np.exp(np.minimum(a, 15.0))
+    n = e + 2.0
+    e *= n
+    np.add(e, 2.0, out=n)
+    e /= n
     e *= a
     return e
 

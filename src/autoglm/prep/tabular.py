@@ -87,7 +87,8 @@ class Dense:
 
     def transform(self, features: Features) -> Any:
         """Return the matrix: float32, shape (n_rows, width), or CSR with the terms appended."""
-        codes = self.table[_rows(features.dense, self.coded)].reshape(len(features), -1)
+        rows = _rows(features.dense, self.coded)
+        codes = self.table[rows].reshape(len(features), rows.shape[1] * self.table.shape[1])
         return self._matrix(features, codes)
 
     def _matrix(self, features: Features, codes: Floats) -> Any:
@@ -288,7 +289,8 @@ def _scaling(
         part = slice(start, start + 256)
         gaps[part] = np.isnan(dense[:, columns[part]]).any(axis=0)
         ordered = np.sort(dense[np.ix_(sample, columns[part])], axis=0)  # NaN last
-        center[part], scale[part], heavy[part] = _robust(ordered)
+        with np.errstate(over="ignore", invalid="ignore"):  # infinite values
+            center[part], scale[part], heavy[part] = _robust(ordered)
     return center, scale, heavy, gaps
 
 
