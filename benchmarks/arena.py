@@ -162,9 +162,7 @@ def watch(interpreter: Path, match: Match, folder: Path) -> dict[str, object]:
 def environment(threads: int, folder: Path) -> dict[str, str]:
     """The variables of a match: as many threads for every library, no spinning, its own temporary files."""
     pools = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "LOKY_MAX_CPU", "VECLIB_MAXIMUM")
-    count = {
-        f"{pool}_COUNT" if pool == "LOKY_MAX_CPU" else f"{pool}_NUM_THREADS": str(threads) for pool in pools
-    }
+    count = {f"{pool}_COUNT" if pool == "LOKY_MAX_CPU" else f"{pool}_NUM_THREADS": str(threads) for pool in pools}
     path = os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH")]))
     return os.environ | count | {"OMP_WAIT_POLICY": "PASSIVE", "TMPDIR": str(folder), "PYTHONPATH": path}
 

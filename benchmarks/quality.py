@@ -30,9 +30,7 @@ def main() -> None:
     """Read the command line and do what it says."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser(
-        "prepare", help="install the packages that ship the tables, and store the tables as Parquet"
-    )
+    commands.add_parser("prepare", help="install the packages that ship the tables, and store the tables as Parquet")
     for name, text in (
         ("run", "play the matches that the book lacks"),
         ("table", "print the book as Markdown"),

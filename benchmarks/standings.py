@@ -86,11 +86,7 @@ def summary(common: pd.DataFrame, errors: pd.DataFrame) -> str:
     ).sort_values("rank")
     body = []
     for player, fact in facts.iterrows():
-        wins = (
-            ""
-            if OURS not in errors or player == OURS
-            else f"{scoring.win_rate(errors[OURS], errors[player]):.0%}"
-        )
+        wins = "" if OURS not in errors or player == OURS else f"{scoring.win_rate(errors[OURS], errors[player]):.0%}"
         costs = f"{fact.fit:.1f} / {fact.slowest:.1f}", f"{fact.predict:.2f}", f"{fact.memory:.0f}"
         scores = f"{fact['rank']:.2f}", f"{fact.normalised:.4f}", wins
         body.append([str(player), *scores, f"{fact.failed:.0f}", f"{fact.overruns:.0f}", *costs])

@@ -16,12 +16,8 @@ SUMMARY = {
     "metrics": {"accuracy": 0.8},
     "baselines": [{"name": "linear", "value": 0.85, "low": 0.83, "high": 0.87}],
     "data": {"rows": 500, "columns": 2, "fingerprint": "abc123"},
-    "columns": [
-        {"name": "age", "kind": "number", "description": "as it is", "missing": 0.5, "importance": 0.1}
-    ],
-    "findings": [
-        {"check": "leak", "severity": "serious", "message": "it leaks", "column": "age", "cure": "drop it"}
-    ],
+    "columns": [{"name": "age", "kind": "number", "description": "as it is", "missing": 0.5, "importance": 0.1}],
+    "findings": [{"check": "leak", "severity": "serious", "message": "it leaks", "column": "age", "cure": "drop it"}],
     "budget": {"elapsed": 59.0, "threads": 2, "fits": 12},
     "leaderboard": [{"name": "lightgbm-1", "learner": "lightgbm", "weight": 1.0, "folds": 8}],
     "validation": {"scheme": "8 folds"},

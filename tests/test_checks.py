@@ -113,9 +113,7 @@ class TestRows:
         assert found["contradicting rows"].message.startswith("30 rows")  # ten of them three times
 
     def test_missing_equals_missing_and_zero_equals_minus_zero(self):
-        frame = pd.DataFrame(
-            {"a": [np.nan, -np.nan, 0.0, -0.0], "b": [None, None, "x", "x"], "y": [0, 0, 1, 1]}
-        )
+        frame = pd.DataFrame({"a": [np.nan, -np.nan, 0.0, -0.0], "b": [None, None, "x", "x"], "y": [0, 0, 1, 1]})
         assert named(run(frame), "duplicate rows")[0].message.startswith("2 rows")
 
     def test_large_tables_are_thinned_with_copies_together(self):
@@ -197,11 +195,7 @@ class TestInputs:
     def test_shape(self):
         assert named(run(healthy(30)), "few rows")
         random = np.random.default_rng(0)
-        wide = (
-            pd.DataFrame(random.normal(size=(120, 200)))
-            .rename(columns=str)
-            .assign(y=random.integers(0, 2, 120))
-        )
+        wide = pd.DataFrame(random.normal(size=(120, 200))).rename(columns=str).assign(y=random.integers(0, 2, 120))
         assert named(run(wide), "wide table")
 
 
@@ -245,9 +239,7 @@ def test_edges():
     assert isinstance(findings(none, {}, np.arange(60), classes), list)
 
 
-@pytest.mark.parametrize(
-    ("rows", "numbers", "texts", "limit"), [(10_000, 35, 15, 0.5), (500, 8000, 2000, 2.0)]
-)
+@pytest.mark.parametrize(("rows", "numbers", "texts", "limit"), [(10_000, 35, 15, 0.5), (500, 8000, 2000, 2.0)])
 def test_it_is_fast(rows, numbers, texts, limit):
     random = np.random.default_rng(0)
     table = [Column(f"n{i}", random.normal(size=rows), "number") for i in range(numbers)]

@@ -20,10 +20,7 @@ def fit(elapsed: float, message: str = "portfolio: linear-1 fold 1/8 0.1 s", fit
 def test_a_line_says_when_what_and_how_good() -> None:
     assert line(fit(7.25)) == "[   7.2 s] 3 fits, best 0.87654 | portfolio: linear-1 fold 1/8 0.1 s"
     assert line(fit(1, fits=1)).startswith("[   1.0 s] 1 fit, ")
-    assert (
-        line(Event("failed", 1, "mlp fold 0:\nout of memory"))
-        == "[   1.0 s] failed: mlp fold 0: out of memory"
-    )
+    assert line(Event("failed", 1, "mlp fold 0:\nout of memory")) == "[   1.0 s] failed: mlp fold 0: out of memory"
     assert line(Event("phase", 0, "reading the table")) == "[   0.0 s] reading the table"
 
 

@@ -222,9 +222,7 @@ def test_many_classes(classes):
 
 def test_thousands_of_columns_models_and_fits():
     some = summary()
-    some["columns"] = [
-        some["columns"][0] | {"name": f"column {i}", "importance": i / 1e4} for i in range(10_000)
-    ]
+    some["columns"] = [some["columns"][0] | {"name": f"column {i}", "importance": i / 1e4} for i in range(10_000)]
     some["leaderboard"] = [some["leaderboard"][0] | {"name": f"model {i}"} for i in range(2000)]
     some["timeline"] = [{"seconds": i / 10, "score": 1 / (i + 1), "name": f"m{i}"} for i in range(5000)]
     some["findings"] *= 500

@@ -68,9 +68,7 @@ def test_contract(estimator: Any, check: Any) -> None:
 
 def people(rows: int = 60) -> pd.DataFrame:
     draw = np.random.default_rng(3)
-    frame = pd.DataFrame(
-        {"age": draw.integers(18, 80, rows).astype(float), "plan": draw.choice(["a", "b"], rows)}
-    )
+    frame = pd.DataFrame({"age": draw.integers(18, 80, rows).astype(float), "plan": draw.choice(["a", "b"], rows)})
     frame.loc[::7, "age"] = np.nan
     return frame
 

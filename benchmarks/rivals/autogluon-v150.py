@@ -21,9 +21,7 @@ def fit(job: Job, train: pd.DataFrame) -> Predict:
         path=tempfile.mkdtemp(),
         verbosity=1,
     )
-    predictor.fit(
-        train, time_limit=job.seconds, presets="best_quality_v150", num_cpus=job.threads, num_gpus=0
-    )
+    predictor.fit(train, time_limit=job.seconds, presets="best_quality_v150", num_cpus=job.threads, num_gpus=0)
     if job.task != "regression":
         return predictor.predict_proba
     return lambda test: predictor.predict(test).to_frame("value")

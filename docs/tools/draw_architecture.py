@@ -117,9 +117,7 @@ def _curves(arrows: list[tuple[str, str]], boxes: dict[str, Box]) -> list[str]:
         end = _port(boxes[b], coming.index(a), len(coming))
         path = f"M{x:.0f} {y:.0f}"
         for row in sorted({box.y for box in boxes.values() if boxes[a].y < box.y < boxes[b].y}):
-            x_on_row = _gap(
-                x, end, [box for box in boxes.values() if box.y == row], taken.setdefault(row, [])
-            )
+            x_on_row = _gap(x, end, [box for box in boxes.values() if box.y == row], taken.setdefault(row, []))
             path += _bend(x, y, x_on_row, row) + f" V{row + BOX_HEIGHT:.0f}"
             x, y = x_on_row, row + BOX_HEIGHT
         path += _bend(x, y, end, boxes[b].y - 2)
@@ -137,8 +135,7 @@ def _gap(start: float, end: float, row: list[Box], taken: list[float]) -> float:
     free = [
         x
         for x in range(4, WIDTH - 3, 2)
-        if all(not box.x - 8 < x < box.x + box.width + 8 for box in row)
-        and all(abs(x - other) >= 8 for other in taken)
+        if all(not box.x - 8 < x < box.x + box.width + 8 for box in row) and all(abs(x - other) >= 8 for other in taken)
     ]
     best = min(free, key=lambda x: abs(x - start) + abs(end - x))
     taken.append(best)

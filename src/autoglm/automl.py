@@ -163,14 +163,18 @@ class AutoML:
                 if interrupted:
                     raise KeyboardInterrupt
                 reasons = "; ".join(f"{n}: {r}" for n, r in run.race.failed.items())
-                raise FitError(f"no model could be fitted in {self.seconds} s ({reasons or 'too little time'}): give it more seconds")
+                raise FitError(
+                    f"no model could be fitted in {self.seconds} s ({reasons or 'too little time'}): give it more seconds"
+                )
             tell(Event("phase", run.budget.elapsed(), "ensemble, calibration, report"))
             finish(run, table, folder, run.identity, found.result())
         return Predictor.load(folder, home)
 
     def _allowed(self) -> list[str]:
         if self.search not in SEARCHES:
-            raise OptionError(f"search={self.search!r}: expected one of {', '.join(SEARCHES)}{nearest(self.search, SEARCHES)}")
+            raise OptionError(
+                f"search={self.search!r}: expected one of {', '.join(SEARCHES)}{nearest(self.search, SEARCHES)}"
+            )
         installed = shelf.available("learners")
         for name in self.learners or ():
             shelf.plugin_known("learners", name)
@@ -190,7 +194,9 @@ class AutoML:
         left_out = {target, *(name for name in (groups,) if isinstance(name, str))}
         names = [name for name in rows.columns if name not in left_out]
         if not names:
-            raise DataError(f"the frame holds no column but {', '.join(map(repr, left_out))}: there is nothing to predict from")
+            raise DataError(
+                f"the frame holds no column but {', '.join(map(repr, left_out))}: there is nothing to predict from"
+            )
         for name in self.kinds:
             if name not in rows.columns:
                 raise OptionError(f"kinds: no column named {name!r}{nearest(name, rows.columns)}")

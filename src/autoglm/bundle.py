@@ -55,7 +55,9 @@ def unseal(folder: Path) -> dict[str, Any]:
         about = read_json(path)
         version, files = int(about["format"]), dict(about["files"])
     except (ValueError, KeyError, TypeError) as error:
-        raise FolderError(f"{str(path)!r} is damaged ({error}): restore the folder from a copy, or fit again") from error
+        raise FolderError(
+            f"{str(path)!r} is damaged ({error}): restore the folder from a copy, or fit again"
+        ) from error
     if version > FORMAT:
         raise FolderError(
             f"folder {str(folder)!r} has format {version}, written by open-autoglm {about.get('version')}; this is "
@@ -100,7 +102,9 @@ def _check(folder: Path, name: str, expected: dict[str, Any]) -> None:
         raise FolderError(f"{str(path)!r} is missing: restore the folder from a copy, or fit again")
     size = path.stat().st_size
     if size != expected["bytes"]:
-        raise FolderError(f"{str(path)!r} has {size} bytes, expected {expected['bytes']}: it is truncated or was changed")
+        raise FolderError(
+            f"{str(path)!r} has {size} bytes, expected {expected['bytes']}: it is truncated or was changed"
+        )
     if sha256(path) != expected["sha256"]:
         raise FolderError(f"{str(path)!r} does not have the hash that the manifest names: it was changed; refused")
 

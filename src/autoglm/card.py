@@ -86,11 +86,7 @@ def _data(summary: Mapping[str, Any], task: Mapping[str, Any]) -> list[str]:
         (c.get("name"), c.get("kind"), _share(c.get("missing")), c.get("description"))
         for c in sorted(columns, key=lambda c: -(c.get("importance") or 0.0))[:MOST_COLUMNS]
     ]
-    rest = (
-        f"… and {len(columns) - MOST_COLUMNS:,} less important columns."
-        if len(columns) > MOST_COLUMNS
-        else ""
-    )
+    rest = f"… and {len(columns) - MOST_COLUMNS:,} less important columns." if len(columns) > MOST_COLUMNS else ""
     table = _table(("column", "kind", "missing", "what is done with it"), rows)
     return ["## Data", f"{about}." if about else "", table, rest]
 
@@ -116,9 +112,7 @@ def _classes(summary: Mapping[str, Any]) -> list[str]:
         for c in classes[:MOST_ROWS]
     ]
     rest = f"… and {len(classes) - MOST_ROWS} more classes." if len(classes) > MOST_ROWS else ""
-    return (
-        ["### Each class", _table(("class", "rows", "precision", "recall", "F1"), rows), rest] if rows else []
-    )
+    return ["### Each class", _table(("class", "rows", "precision", "recall", "F1"), rows), rest] if rows else []
 
 
 def _checks(summary: Mapping[str, Any]) -> list[str]:
@@ -129,9 +123,7 @@ def _checks(summary: Mapping[str, Any]) -> list[str]:
         return ["## Checks", "The checks before fitting found nothing."]
     rank = {s: i for i, s in enumerate(SEVERITIES)}
     ordered = sorted(findings, key=lambda f: rank.get(f.get("severity"), 3))[:MOST_ROWS]
-    lines = [
-        f"- **{_text(f.get('severity'))}**: {_text(f.get('message'))}. {_cure(f)}".rstrip() for f in ordered
-    ]
+    lines = [f"- **{_text(f.get('severity'))}**: {_text(f.get('message'))}. {_cure(f)}".rstrip() for f in ordered]
     return ["## Checks", "\n".join(lines)]
 
 
@@ -158,9 +150,7 @@ def _limits(summary: Mapping[str, Any], task: Mapping[str, Any]) -> list[str]:
 def _made(summary: Mapping[str, Any]) -> list[str]:
     budget, reproduce = summary.get("budget") or {}, summary.get("reproduce") or {}
     members = [m for m in summary.get("leaderboard") or [] if m.get("weight")]
-    rows = [
-        (m.get("name"), m.get("learner"), _share(m["weight"]), m.get("folds")) for m in members[:MOST_ROWS]
-    ]
+    rows = [(m.get("name"), m.get("learner"), _share(m["weight"]), m.get("folds")) for m in members[:MOST_ROWS]]
     facts = [
         f"created {summary['created']}" if summary.get("created") else "",
         f"seed {summary['seed']}" if summary.get("seed") is not None else "",
@@ -171,9 +161,7 @@ def _made(summary: Mapping[str, Any]) -> list[str]:
     made = ", ".join(f for f in facts if f)
     how = "An ensemble of models, weighted by their out-of-fold predictions." if len(rows) > 1 else ""
     blocks = [
-        f"```{k}\n{_code(reproduce[v])}\n```"
-        for k, v in (("python", "python"), ("sh", "command"))
-        if reproduce.get(v)
+        f"```{k}\n{_code(reproduce[v])}\n```" for k, v in (("python", "python"), ("sh", "command")) if reproduce.get(v)
     ]
     return [
         "## How it was made",

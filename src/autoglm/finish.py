@@ -19,7 +19,6 @@ from autoglm import bundle, card, checks, encoders, report
 from autoglm.core.errors import FolderError
 from autoglm.core.files import plain, write_array, write_bytes, write_json
 from autoglm.core.metrics import AUTO, METRICS, softmax
-from autoglm.core.task import Task
 from autoglm.engine.race import Race
 from autoglm.engine.run import Run
 from autoglm.ensembles import calibration, pruning, thresholds
@@ -182,7 +181,9 @@ def _summary(
         "metrics": scores(target, margins, race.task, offsets),
         "baselines": _baselines(race),
         "data": {"rows": len(race.target), "columns": len(table.columns), "fingerprint": run.identity["data"]},
-        "columns": [_column(*each, importance) for each in zip(table.columns, table.kinds, table.encodings, strict=True)],
+        "columns": [
+            _column(*each, importance) for each in zip(table.columns, table.kinds, table.encodings, strict=True)
+        ],
         "budget": {
             "seconds": budget.seconds if budget.timed else None,
             "work": budget.work,
@@ -195,7 +196,12 @@ def _summary(
         },
         "leaderboard": _leaderboard(race, weights),
         "timeline": race.timeline,
-        "validation": {"scheme": race.splits.scheme, "folds": race.splits.count, "repeats": len(race.splits.parts), "rows": len(target)},
+        "validation": {
+            "scheme": race.splits.scheme,
+            "folds": race.splits.count,
+            "repeats": len(race.splits.parts),
+            "rows": len(target),
+        },
         "calibration": {"temperature": temperature},
         "thresholds": dict(zip(map(str, race.task.classes), offsets.tolist(), strict=True)) if offsets.any() else None,
         "seed": race.seed.value,

@@ -142,7 +142,9 @@ class Predictor:
         """Score the answers on rows that have the target, by every metric that goes with the task."""
         rows = frames.to_pandas(frame)
         if self.task.target not in rows:
-            raise SchemaError(f"target {self.task.target!r} is not among the columns{nearest(self.task.target, rows.columns)}")
+            raise SchemaError(
+                f"target {self.task.target!r} is not among the columns{nearest(self.task.target, rows.columns)}"
+            )
         rows = rows[rows[self.task.target].notna()]
         truth, margins = self.task.encode(rows[self.task.target]), self._margins(rows)
         return scores(truth, margins, self.task, self.offsets)
@@ -197,7 +199,8 @@ class Predictor:
 
     @cached_property
     def _encodings(self) -> tuple[encoders.Encoding, ...]:
-        return encoders.read(self.folder)
+        stored = zip(self.about["columns"], encoders.read(self.folder), strict=True)
+        return tuple(encoding for about, encoding in stored if about["used"])
 
     def _margins(self, rows: pd.DataFrame) -> NDArray[np.float64]:
         """Return the calibrated margins of the blend, shape (n_rows, scores)."""
@@ -224,7 +227,11 @@ def decide(probability: NDArray[np.float64], offsets: NDArray[np.float64]) -> ND
 
 
 def scores(
-    truth: NDArray[Any], margins: NDArray[np.float64], task: Task, offsets: NDArray[np.float64], names: Sequence[str] = ()
+    truth: NDArray[Any],
+    margins: NDArray[np.float64],
+    task: Task,
+    offsets: NDArray[np.float64],
+    names: Sequence[str] = (),
 ) -> dict[str, float]:
     """Return every metric that goes with the task (or those named)."""
     if task.kind == "regression":
@@ -233,7 +240,13 @@ def scores(
     label = decide(probability, offsets)
     found = {}
     for metric in METRICS.values():
-        if metric.needs == "value" or metric.name == "f1" and task.kind != "binary" or names and metric.name not in names:
+        if (
+            metric.needs == "value"
+            or (metric.name == "f1"
+            and task.kind != "binary")
+            or (names
+            and metric.name not in names)
+        ):
             continue
         found[metric.name] = float(metric.function(truth, label if metric.needs == "label" else probability))
     return found

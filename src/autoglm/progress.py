@@ -131,13 +131,9 @@ class Screen:
         from rich.text import Text
 
         elapsed = max(0.0, self._clock() - self._started)
-        bar = ProgressBar(
-            self._seconds, min(elapsed, self._seconds or elapsed), width=40, pulse=self._seconds is None
-        )
+        bar = ProgressBar(self._seconds, min(elapsed, self._seconds or elapsed), width=40, pulse=self._seconds is None)
         head = Table.grid(padding=(0, 2))
-        head.add_row(
-            bar, f"{elapsed:.0f} s" + (f" of {self._seconds:g} s" if self._seconds else ""), self._counts()
-        )
+        head.add_row(bar, f"{elapsed:.0f} s" + (f" of {self._seconds:g} s" if self._seconds else ""), self._counts())
         parts: list[Table | Text] = [head, Text(self._phase, style="dim", no_wrap=True, overflow="ellipsis")]
         if self._failed:
             parts.append(Text(f"failed: {self._failed}", style="yellow", no_wrap=True, overflow="ellipsis"))

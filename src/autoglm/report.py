@@ -188,9 +188,7 @@ def _decide(probability: Array, shift: Array) -> Array:
     return np.asarray((np.log(np.clip(probability, 1e-12, 1.0)) + shift).argmax(axis=1))
 
 
-def _plot(
-    title: str, remark: str, svg: str, legend: Sequence[tuple[str, str]] = (), **more: Any
-) -> dict[str, Any]:
+def _plot(title: str, remark: str, svg: str, legend: Sequence[tuple[str, str]] = (), **more: Any) -> dict[str, Any]:
     from markupsafe import Markup  # jinja2's own
 
     return {"title": title, "remark": remark, "svg": Markup(svg), "legend": legend, **more}
@@ -204,9 +202,7 @@ def _confusion(truth: Array, answer: Array, names: list[str]) -> dict[str, Any]:
         return _plot("Confusion matrix", remark, class_plots.confusion(matrix, names))
     wrong = matrix - np.diag(np.diag(matrix))
     worst = np.argsort(-wrong, axis=None, kind="stable")[:12].tolist()
-    pairs = [
-        (names[i // size], names[i % size], int(wrong.flat[i]), int(matrix[i // size].sum())) for i in worst
-    ]
+    pairs = [(names[i // size], names[i % size], int(wrong.flat[i]), int(matrix[i // size].sum())) for i in worst]
     remark = f"{size} classes are too many for a matrix: the most frequent mistakes."
     return _plot("Confusions", remark, "", pairs=[p for p in pairs if p[2]])
 
@@ -225,9 +221,7 @@ def _calibration(truth: Array, probability: Array, names: list[str]) -> dict[str
 def calibration_error(said: Array, right: Array, bins: int = 10) -> float:
     """Mean gap between said probability and observed share, over bins of equal size."""
     order = np.argsort(said, kind="stable")
-    gaps = [
-        (abs(float(said[b].mean() - right[b].mean())), len(b)) for b in np.array_split(order, bins) if len(b)
-    ]
+    gaps = [(abs(float(said[b].mean() - right[b].mean())), len(b)) for b in np.array_split(order, bins) if len(b)]
     return sum(g * n for g, n in gaps) / max(len(said), 1)
 
 
@@ -247,7 +241,10 @@ def _score_plot(summary: Mapping[str, Any], metric: str) -> Any:
     score = summary.get("score") or {}
     if score.get("value") is None:
         return None
-    return _plot("", "", score_plots.against(score, summary.get("baselines") or [], metric))["svg"]
+    sign = -1 if (summary.get("metric") or {}).get("greater", True) else 1
+    rivals = [b for b in summary.get("baselines") or [] if b.get("value") is not None]
+    rivals.sort(key=lambda b: sign * b["value"])
+    return _plot("", "", score_plots.against(score, rivals[:8], metric))["svg"]
 
 
 def _timeline(summary: Mapping[str, Any], metric: str) -> Any:
@@ -269,10 +266,7 @@ def _columns(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def _models(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
     rows = (summary.get("leaderboard") or [])[:MOST_MODELS]
     most = max([r.get("weight") or 0.0 for r in rows], default=0.0) or 1.0
-    return [
-        {**r, "bar": 100 * (r.get("weight") or 0.0) / most, "about": _settings(r.get("settings"))}
-        for r in rows
-    ]
+    return [{**r, "bar": 100 * (r.get("weight") or 0.0) / most, "about": _settings(r.get("settings"))} for r in rows]
 
 
 def _settings(settings: Mapping[str, Any] | None) -> str:

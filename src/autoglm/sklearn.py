@@ -184,9 +184,7 @@ class AutoGLMClassifier(ClassifierMixin, _Facade):
         if len(self.classes_) < 2:
             raise ValueError(f"y has only one class, {self.classes_[0]!r}: a classifier needs at least two")
         labels = self.classes_[codes] if _kept(self.classes_) else codes
-        return self._learn(
-            X, pd.Series(labels, name="y"), "binary" if len(self.classes_) == 2 else "multiclass"
-        )
+        return self._learn(X, pd.Series(labels, name="y"), "binary" if len(self.classes_) == 2 else "multiclass")
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the class of each row, shape (n_samples,)."""

@@ -36,9 +36,7 @@ def test_scores_by_hand() -> None:
     assert scoring.score(binary, truth, "binary") == 0.5
     halves = pd.DataFrame({"no": [0.5] * 3, "yes": [0.5] * 3})
     assert scoring.score(halves, truth, "multiclass") == pytest.approx(math.log(2))
-    assert scoring.score(
-        pd.DataFrame({"value": [1.0, 3.0]}), pd.Series([1.0, 1.0]), "regression"
-    ) == math.sqrt(2)
+    assert scoring.score(pd.DataFrame({"value": [1.0, 3.0]}), pd.Series([1.0, 1.0]), "regression") == math.sqrt(2)
 
 
 def test_answers_that_cannot_be_scored_are_refused() -> None:
@@ -65,9 +63,7 @@ def test_equal_errors_share_ranks_and_count_half_a_win() -> None:
 
 def test_tuning_and_reporting_tables_are_disjoint_and_mixed() -> None:
     assert not set(tables.DEV) & set(tables.TEST)
-    assert not {table.source for table in tables.DEV.values()} & {
-        table.source for table in tables.TEST.values()
-    }
+    assert not {table.source for table in tables.DEV.values()} & {table.source for table in tables.TEST.values()}
     for chosen in tables.LISTS.values():
         assert {table.task for table in chosen.values()} == {"binary", "multiclass", "regression"}
 

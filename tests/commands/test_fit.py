@@ -134,9 +134,7 @@ def test_ctrl_c_saves_what_there_is(table: Path, tmp_path: Path) -> None:
         "--out",
         str(tmp_path / "model"),
     ]
-    with subprocess.Popen(
-        call, env=os.environ | {"PYTHONPATH": path}, stderr=subprocess.PIPE, text=True
-    ) as process:
+    with subprocess.Popen(call, env=os.environ | {"PYTHONPATH": path}, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         seen = []
         for line in process.stderr:

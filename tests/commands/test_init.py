@@ -19,9 +19,7 @@ NAMES = ["doctor", "fit", "info", "predict", "report"]
 def process(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
     call = [sys.executable, "-c", f"import sys; from autoglm.commands import main; {code}"]
     path = os.pathsep.join([str(Path(commands.__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
-    return subprocess.run(
-        call, env=os.environ | {"PYTHONPATH": path} | environment, capture_output=True, text=True
-    )
+    return subprocess.run(call, env=os.environ | {"PYTHONPATH": path} | environment, capture_output=True, text=True)
 
 
 def test_the_folder_is_the_list_of_commands(run: Run) -> None:

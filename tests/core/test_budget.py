@@ -6,7 +6,12 @@ from autoglm.core.errors import OptionError
 
 @pytest.mark.parametrize(
     ("wrong", "message"),
-    [({"seconds": 0}, "seconds=0"), ({"work": 0}, "work=0"), ({"threads": 0}, "threads=0"), ({"memory": 10}, "memory=10")],
+    [
+        ({"seconds": 0}, "seconds=0"),
+        ({"work": 0}, "work=0"),
+        ({"threads": 0}, "threads=0"),
+        ({"memory": 10}, "memory=10"),
+    ],
 )
 def test_a_wrong_limit_is_named(wrong: dict[str, int], message: str) -> None:
     with pytest.raises(OptionError, match=message):

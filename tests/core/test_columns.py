@@ -76,9 +76,7 @@ def test_each_distinct_is_the_same_for_few_and_many(n: int) -> None:
     assert each_distinct(values, lambda v: -1 if v is None else len(v)).tolist()[:3] == [1, -1, 2]
 
 
-@pytest.mark.parametrize(
-    "name", ["id", "ID", "user_id", "PassengerId", "customerID", "Unnamed: 0", "uuid", "index"]
-)
+@pytest.mark.parametrize("name", ["id", "ID", "user_id", "PassengerId", "customerID", "Unnamed: 0", "uuid", "index"])
 def test_key_names(name: str) -> None:
     assert named_as_identifier(name)
 

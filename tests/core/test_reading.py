@@ -8,9 +8,7 @@ import pytest
 from autoglm.core.errors import DataError, FolderError
 from autoglm.core.reading import read, write
 
-FRAME = pd.DataFrame(
-    {"x": [1.5, None], "s": ['é,"\n', "b"], "d": ["2020-01-01 00:00:00", "2020-01-02 10:00:00"]}
-)
+FRAME = pd.DataFrame({"x": [1.5, None], "s": ['é,"\n', "b"], "d": ["2020-01-01 00:00:00", "2020-01-02 10:00:00"]})
 
 
 def made(folder: Path, name: str, content: str | bytes) -> Path:
@@ -41,9 +39,7 @@ def made(folder: Path, name: str, content: str | bytes) -> Path:
         ("packed.csv.gz", gzip.compress(b"a,b\n1,2\n"), ["a", "b"], [1, 2]),
     ],
 )
-def test_read(
-    tmp_path: Path, name: str, content: str | bytes, columns: list[str], last: list[object]
-) -> None:
+def test_read(tmp_path: Path, name: str, content: str | bytes, columns: list[str], last: list[object]) -> None:
     frame = read(made(tmp_path, name, content))
     assert list(frame.columns) == columns and frame.iloc[-1].tolist() == last
 

@@ -17,9 +17,7 @@ def make(request: pytest.FixtureRequest) -> Maker:
 
     def build(name: str, values: list[Any]) -> Column:
         frame = (
-            pd.DataFrame({name: values})
-            if request.param == "pandas"
-            else pl.DataFrame({name: values}, strict=False)
+            pd.DataFrame({name: values}) if request.param == "pandas" else pl.DataFrame({name: values}, strict=False)
         )
         return column(to_pandas(frame)[name])
 

@@ -41,7 +41,9 @@ def test_a_member_with_some_folds_helps_where_it_has_judged() -> None:
     truth = generator.normal(size=400)
     whole, part = truth + generator.normal(size=400), truth + 0.1 * generator.normal(size=400)
     some = np.arange(400) < 100
-    blend = select({"whole": whole[:, None], "part": part[:, None]}, {"whole": some | True, "part": some}, squared(truth))
+    blend = select(
+        {"whole": whole[:, None], "part": part[:, None]}, {"whole": some | True, "part": some}, squared(truth)
+    )
     assert blend.weights["part"] > 0
 
 

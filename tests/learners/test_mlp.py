@@ -159,9 +159,7 @@ def test_no_time_at_all_still_gives_a_model() -> None:
 def test_many_classes() -> None:
     rng = np.random.default_rng(0)
     y = rng.integers(0, 300, 3000)
-    x = features(
-        np.c_[y / 300 + 0.001 * rng.normal(size=3000), y % 7, rng.integers(0, 60, 3000)], {1: 7, 2: 60}
-    )
+    x = features(np.c_[y / 300 + 0.001 * rng.normal(size=3000), y % 7, rng.integers(0, 60, 3000)], {1: 7, 2: 60})
     task = Task("multiclass", "y", tuple(range(300)))
     sample = Sample(x, y)
     margins = QUICK.fit(sample, sample, task, Limits(seconds=10)).predict(x)

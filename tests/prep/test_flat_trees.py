@@ -41,7 +41,9 @@ def test_lightgbm_keeps_its_answers(missing: bool, classes: int) -> None:
 
 def test_a_stump_without_a_split() -> None:
     matrix = np.zeros((40, 2), dtype=np.float32)
-    model = lgb.train({"objective": "regression", "verbose": -1}, lgb.Dataset(matrix, np.r_[np.zeros(20), np.ones(20)]), 2)
+    model = lgb.train(
+        {"objective": "regression", "verbose": -1}, lgb.Dataset(matrix, np.r_[np.zeros(20), np.ones(20)]), 2
+    )
     flat = flat_trees.booster(flat_trees.from_lightgbm(model.model_to_string()), 2)
     np.testing.assert_allclose(flat_trees.margins(flat, matrix, 1, 1), model.predict(matrix)[:, None], atol=1e-6)
 

@@ -141,9 +141,7 @@ def test_sparse_has_every_category_and_the_terms() -> None:
 
 def test_restores_what_it_stored() -> None:
     rng = np.random.default_rng(0)
-    given = features(
-        rng.normal(size=300), rng.integers(0, 5, 300), rng.integers(0, 90, 300), cardinality={1: 5, 2: 90}
-    )
+    given = features(rng.normal(size=300), rng.integers(0, 5, 300), rng.integers(0, 90, 300), cardinality={1: 5, 2: 90})
     dense, _ = prepared(given)
     again = tabular.Dense.restore(dense.arrays())
     assert np.array_equal(again.transform(given), dense.transform(given))

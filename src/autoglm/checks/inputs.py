@@ -105,9 +105,7 @@ def missing(data: Data) -> list[Finding]:
 
 def _gap(part: float, column: Column, rows: int) -> Finding:
     here = round((1 - part) * rows)
-    message = (
-        f"column {column.name!r} is missing in {share(part, 1)} of the rows ({count(here, 'value')} left)"
-    )
+    message = f"column {column.name!r} is missing in {share(part, 1)} of the rows ({count(here, 'value')} left)"
     if part <= 0.95:
         cure = "fill it at its source if you can; it is used as it is"
         return Finding("missing values", "info", message, column.name, cure)
@@ -119,9 +117,7 @@ def repairs(data: Data) -> list[Finding]:
     """Say which columns were repaired on the way in."""
     repaired = [(c.name, "; ".join(c.notes)) for c in data.columns if c.notes]
     cure = "nothing to do if that is what you mean; else clean the column before fitting"
-    return gather(
-        [Finding("repaired column", "info", f"column {n!r}: {why}", n, cure) for n, why in repaired]
-    )
+    return gather([Finding("repaired column", "info", f"column {n!r}: {why}", n, cure) for n, why in repaired])
 
 
 def shape(data: Data) -> list[Finding]:

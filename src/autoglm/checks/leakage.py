@@ -61,9 +61,7 @@ def strengths(data: Data, rows: NDArray[np.intp]) -> Iterator[tuple[str, float]]
         yield from zip((c.name for c in some), _texts(some, rows, target, classes), strict=True)
 
 
-def _texts(
-    columns: Sequence[Column], rows: NDArray[np.intp], target: NDArray[Any], classes: int
-) -> list[float]:
+def _texts(columns: Sequence[Column], rows: NDArray[np.intp], target: NDArray[Any], classes: int) -> list[float]:
     """Score text columns: those with few levels in one go, which matters when there are thousands."""
     codes, levels = zip(*(_codes(c.values[rows]) for c in columns), strict=True)
     scores = np.zeros(len(columns))
@@ -88,9 +86,7 @@ def _bins(columns: Sequence[Column], rows: NDArray[np.intp], bins: int) -> NDArr
     values = np.empty((len(rows), len(columns)))
     for i, column in enumerate(columns):
         taken = column.values[rows]
-        values[:, i] = (
-            np.where(np.isnat(taken), np.nan, taken.view("int64")) if column.storage == "date" else taken
-        )
+        values[:, i] = np.where(np.isnat(taken), np.nan, taken.view("int64")) if column.storage == "date" else taken
     order = np.argsort(values, axis=0)
     ordered = np.take_along_axis(values, order, axis=0)
     position = np.arange(len(rows))[:, None]

@@ -10,9 +10,7 @@ _ACTORS = (
     "subject|team|unit|user|vehicle|visitor"
 )
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_IDENTIFIER = re.compile(
-    r"^(id|uuid|guid|key|rownum|row_number|index|unnamed_0)$|_(id|uuid|guid|key|nr|no|number)$"
-)
+_IDENTIFIER = re.compile(r"^(id|uuid|guid|key|rownum|row_number|index|unnamed_0)$|_(id|uuid|guid|key|nr|no|number)$")
 _GROUP = re.compile(rf"^(.*_)?({_ACTORS})s?(_?(id|uuid|guid|key|nr|no|num|number|code|name))?$")
 
 

@@ -68,9 +68,7 @@ def hashes(columns: Sequence[Column], rows: NDArray[np.intp] | None = None) -> N
 def _bits(column: Column, rows: NDArray[np.intp] | None) -> NDArray[np.uint64]:
     values: NDArray[Any] = column.values if rows is None else column.values[rows]
     if column.storage == "text":
-        return pd.util.hash_array(
-            values, categorize=len(values) > 10_000
-        )  # finding distinct values has to pay
+        return pd.util.hash_array(values, categorize=len(values) > 10_000)  # finding distinct values has to pay
     if column.storage == "date":
         return values.astype("datetime64[us]").view("uint64")
     return np.where(np.isnan(values), MISSING, (values + 0.0).view("uint64"))
@@ -98,9 +96,7 @@ def _copies(copies: int, rows: int, some: str) -> list[Finding]:
         return []
     severity: Severity = "warning" if copies >= 0.01 * rows else "info"
     verb = "is an exact copy" if copies == 1 else "are exact copies"
-    message = (
-        f"{count(copies, 'row')} ({share(copies, rows)}){some} {verb} of an earlier row, target included"
-    )
+    message = f"{count(copies, 'row')} ({share(copies, rows)}){some} {verb} of an earlier row, target included"
     cure = (
         "if they record the same event twice, remove them with frame.drop_duplicates(); "
         "if they belong together, pass groups="

@@ -15,9 +15,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]], indent: str = "
     widths = [max(len(line[i]) for line in [head, *cells]) for i in range(len(head))]
     right = [bool(cells) and all(_numeric(line[i]) for line in cells) for i in range(len(head))]
     lines = [
-        "  ".join(
-            c.rjust(w) if r else c.ljust(w) for c, w, r in zip(line, widths, right, strict=True)
-        ).rstrip()
+        "  ".join(c.rjust(w) if r else c.ljust(w) for c, w, r in zip(line, widths, right, strict=True)).rstrip()
         for line in [list(head), *cells]
     ]
     return "\n".join(indent + line for line in lines)

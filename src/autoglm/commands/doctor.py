@@ -123,9 +123,7 @@ def _shelf(name: str) -> dict[str, str | None]:
     from autoglm.core import shelf
 
     return {
-        plugin: f"pip install {' '.join(PACKAGES.get(p, p) for p in lacks)}"
-        if (lacks := shelf.missing(path))
-        else None
+        plugin: f"pip install {' '.join(PACKAGES.get(p, p) for p in lacks)}" if (lacks := shelf.missing(path)) else None
         for plugin, path in shelf.plugins(name).items()
     }
 
@@ -139,9 +137,7 @@ def _problems(found: dict[str, Any], absent: list[str]) -> list[str]:
     if not found["openmp"]["library"]:
         problems.append("libgomp.so.1 is missing, LightGBM needs it: apt-get install libgomp1")
     if machine.get("memory_free_bytes", LEAST_MEMORY) < LEAST_MEMORY:
-        problems.append(
-            f"only {_text.size(machine['memory_free_bytes'])} of memory are free: end other programs"
-        )
+        problems.append(f"only {_text.size(machine['memory_free_bytes'])} of memory are free: end other programs")
     for key, place in (
         ("disk_free_bytes", machine["temporary_folder"]),
         ("folder_disk_free_bytes", "this folder"),
@@ -149,9 +145,7 @@ def _problems(found: dict[str, Any], absent: list[str]) -> list[str]:
         if machine[key] < LEAST_DISK:
             problems.append(f"only {_text.size(machine[key])} are free on the disk of {place}: make room")
     if not os.access(machine["temporary_folder"], os.W_OK):
-        problems.append(
-            f"{machine['temporary_folder']} cannot be written to: set TMPDIR to a folder that can"
-        )
+        problems.append(f"{machine['temporary_folder']} cannot be written to: set TMPDIR to a folder that can")
     return problems
 
 
@@ -165,9 +159,7 @@ def _told(found: dict[str, Any]) -> str:
     }
     if "cpu" in machine:
         facts["processor"] = f"{machine['cpu']}, {machine['threads']} threads for this process"
-        facts["memory"] = (
-            f"{_text.size(machine['memory_free_bytes'])} free of {_text.size(machine['memory_bytes'])}"
-        )
+        facts["memory"] = f"{_text.size(machine['memory_free_bytes'])} free of {_text.size(machine['memory_bytes'])}"
     policy = openmp["OMP_WAIT_POLICY"] or "not set"
     facts["OpenMP"] = f"OMP_WAIT_POLICY {policy} here, PASSIVE in workers (waiting threads must not spin)"
     lines = [
@@ -177,10 +169,7 @@ def _told(found: dict[str, Any]) -> str:
     lines.append(
         "extras\n"
         + _text.pairs(
-            {
-                n: v or f"not installed: pip install 'open-autoglm[{EXTRAS[n]}]'"
-                for n, v in found["extras"].items()
-            }
+            {n: v or f"not installed: pip install 'open-autoglm[{EXTRAS[n]}]'" for n, v in found["extras"].items()}
         )
     )
     for shelf in SHELVES:

@@ -26,18 +26,14 @@ def _kinds(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...
     split = [item.rpartition("=") for item in given]
     wrong = [item for item, (name, _, kind) in zip(given, split, strict=True) if not name or not kind]
     if wrong:
-        raise click.BadParameter(
-            f"{wrong[0]!r}: expected COLUMN=KIND, for instance zip=category", ctx, parameter
-        )
+        raise click.BadParameter(f"{wrong[0]!r}: expected COLUMN=KIND, for instance zip=category", ctx, parameter)
     return {name: kind for name, _, kind in split}
 
 
 @click.command("fit")
 @click.argument("train", type=click.Path(path_type=Path))
 @click.option("--target", required=True, metavar="COLUMN", help="Column to predict.")
-@click.option(
-    "--seconds", type=float, default=60, show_default=True, help="Wall-clock seconds to the saved folder."
-)
+@click.option("--seconds", type=float, default=60, show_default=True, help="Wall-clock seconds to the saved folder.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -49,18 +45,14 @@ def _kinds(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...
 @click.option(
     "--metric", default="auto", show_default=True, help="What is good: roc_auc, log_loss, rmse, f1_macro, ..."
 )
-@click.option(
-    "--task", type=click.Choice(["binary", "multiclass", "regression"]), help="Found out unless given."
-)
+@click.option("--task", type=click.Choice(["binary", "multiclass", "regression"]), help="Found out unless given.")
 @click.option("--groups", metavar="COLUMN", help="Rows of one value (patient, customer) are never split.")
 @click.option("--time", metavar="COLUMN", help="Judge on later rows than were learned from.")
 @click.option(
     "--kind", multiple=True, callback=_kinds, metavar="COLUMN=KIND", help="What a column is. Repeat for more."
 )
 @click.option("--work", type=int, metavar="N", help="Fold fits instead of seconds: bit-identical results.")
-@click.option(
-    "--memory", type=click.FloatRange(0, min_open=True), metavar="GB", help="Memory to hold at most."
-)
+@click.option("--memory", type=click.FloatRange(0, min_open=True), metavar="GB", help="Memory to hold at most.")
 @click.option("--learner", multiple=True, metavar="NAME", help="Use only this learner. Repeat for more.")
 @click.option(
     "--search",
@@ -76,9 +68,7 @@ def _kinds(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...
     metavar="FILE",
     help="Rows with the target to score at the end.",
 )
-@click.option(
-    "--json", "as_json", is_flag=True, help="Print one JSON object; progress goes to standard error."
-)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object; progress goes to standard error.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 def command(train: Path, **given: Any) -> None:
     """Learn to predict a column of the table TRAIN from its other columns.
@@ -117,15 +107,11 @@ def _test(path: Path | None, target: str) -> pd.DataFrame | None:
         return None
     rows = read(path)
     if target not in rows.columns:
-        raise DataError(
-            f"{path}: target {target!r} is not among the columns{nearest(target, map(str, rows.columns))}"
-        )
+        raise DataError(f"{path}: target {target!r} is not among the columns{nearest(target, map(str, rows.columns))}")
     return rows
 
 
-def _fit(
-    train: Path, frame: pd.DataFrame, given: Mapping[str, Any], started: float
-) -> tuple[Predictor, bool]:
+def _fit(train: Path, frame: pd.DataFrame, given: Mapping[str, Any], started: float) -> tuple[Predictor, bool]:
     """Fit, showing progress; return the predictor and whether Ctrl-C ended it early."""
     from autoglm.automl import AutoML
     from autoglm.progress import shown
@@ -205,8 +191,7 @@ def _told(result: Mapping[str, Any]) -> str:
     found = [f for f in result["findings"] if f["severity"] in SHOWN]
     if found:
         parts.append(
-            "findings\n"
-            + "\n".join(f"  {f['severity']}: {f['message']}; {f['cure']}".rstrip("; ") for f in found)
+            "findings\n" + "\n".join(f"  {f['severity']}: {f['message']}; {f['cure']}".rstrip("; ") for f in found)
         )
     places = {"predictor": result["predictor"], "report": result["report"]}
     return "\n\n".join([*parts, _text.pairs(places, indent="")])

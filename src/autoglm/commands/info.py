@@ -80,8 +80,7 @@ def _told(folder: Path, about: Mapping[str, Any], run: Mapping[str, Any]) -> str
     if run:
         facts["run"] = f"{run['fits']} fits kept; the same fit with more seconds goes on from them"
     members = [
-        [m["name"], m["learner"], m["weight"], len(m["fits"]), _text.size(_held(m, about))]
-        for m in about["members"]
+        [m["name"], m["learner"], m["weight"], len(m["fits"]), _text.size(_held(m, about))] for m in about["members"]
     ]
     versions = {"python": environment["python"], **environment["versions"]}
     return "\n\n".join(

@@ -31,9 +31,7 @@ if TYPE_CHECKING:
 )
 @click.option("--proba", is_flag=True, help="Add the probability of each class.")
 @click.option("--keep", is_flag=True, help="Keep all columns of ROWS instead of the row number.")
-@click.option(
-    "--json", "as_json", is_flag=True, help="Print a JSON list of rows, or with -o what was written."
-)
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list of rows, or with -o what was written.")
 def command(folder: Path, rows: Path, out: Path | None, proba: bool, keep: bool, as_json: bool) -> None:
     """Answer the rows of the table ROWS (- for standard input) with the predictor in DIR.
 

@@ -27,12 +27,8 @@ def command(folder: Path, out: Path | None, as_json: bool) -> None:
 
     predictor = Predictor.load(folder)
     if not predictor.report().is_file() and not (as_json and out is None):
-        raise FolderError(
-            f"{str(predictor.report())!r} is missing: fit again, or print its content with --json"
-        )
-    path = (
-        predictor.report(out / "report.html" if out and out.is_dir() else out) if out else predictor.report()
-    )
+        raise FolderError(f"{str(predictor.report())!r} is missing: fit again, or print its content with --json")
+    path = predictor.report(out / "report.html" if out and out.is_dir() else out) if out else predictor.report()
     if as_json:
         _text.write_json(predictor.summary | {"report": str(path)})
     else:

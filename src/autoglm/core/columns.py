@@ -135,9 +135,7 @@ def column(series: pd.Series[Any]) -> Column:
 
 def _number(name: str, series: pd.Series[Any]) -> Column:
     if pd.api.types.is_complex_dtype(series.dtype):
-        return Column(
-            name, np.real(series.to_numpy()).astype("float64"), "number", ("imaginary parts left out",)
-        )
+        return Column(name, np.real(series.to_numpy()).astype("float64"), "number", ("imaginary parts left out",))
     values = series.to_numpy(dtype="float64", na_value=np.nan, copy=False)
     infinite = np.isinf(values)
     if not infinite.any():
@@ -167,9 +165,7 @@ def _object(name: str, series: pd.Series[Any]) -> Column:
     text = np.empty(len(values), dtype=object)
     text[:] = [None if gone else _text(v) for v, gone in zip(values, pd.isna(values), strict=True)]
     kinds = sorted({type(v).__name__ for v in values[~pd.isna(values)][:1000]})
-    return Column(
-        name, text, "text", (f"mixed types ({', '.join(kinds)}) read as text",) if len(kinds) > 1 else ()
-    )
+    return Column(name, text, "text", (f"mixed types ({', '.join(kinds)}) read as text",) if len(kinds) > 1 else ())
 
 
 def _floats(values: NDArray[Any]) -> NDArray[np.float64]:

@@ -47,9 +47,7 @@ def read_delimited(data: bytes, name: str) -> tuple[pd.DataFrame, list[str]]:
         raise DataError(f"{name}: no line with text in it; expected a header and rows")
     names, headed = _header(rows)
     if not headed:
-        notes.append(
-            f"the first line holds numbers only: read as a row; columns named {names[0]} to {names[-1]}"
-        )
+        notes.append(f"the first line holds numbers only: read as a row; columns named {names[0]} to {names[-1]}")
     mark = "." if delimiter == "," else _decimal_mark(rows[headed:])
     try:
         if delimiter == " " or len(names) != len(rows[0]):

@@ -36,9 +36,7 @@ def to_pandas(frame: Any, *, empty: bool = False) -> pd.DataFrame:
             f"column names occur more than once: {listing(twice)}; rename the columns so that each is unique"
         )
     if not len(names) or not (len(read) or empty):
-        raise DataError(
-            f"the table is empty ({len(read)} rows, {len(names)} columns); expected at least one of each"
-        )
+        raise DataError(f"the table is empty ({len(read)} rows, {len(names)} columns); expected at least one of each")
     if list(read.columns) == names and not isinstance(read.columns, pd.MultiIndex):
         return read
     return read.set_axis(pd.Index(names, dtype=object), axis=1)
@@ -145,10 +143,7 @@ def _from_array(array: np.ndarray[Any, Any]) -> pd.DataFrame:
 
 def _from_lists(frame: dict[Any, Any] | list[Any] | tuple[Any, ...]) -> pd.DataFrame:
     if isinstance(frame, dict):
-        frame = {
-            k: v if hasattr(v, "__len__") and not isinstance(v, str | bytes) else [v]
-            for k, v in frame.items()
-        }
+        frame = {k: v if hasattr(v, "__len__") and not isinstance(v, str | bytes) else [v] for k, v in frame.items()}
     elif not all(isinstance(row, dict) for row in frame):
         array = _rectangle(frame)
         return _from_array(array)

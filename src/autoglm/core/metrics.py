@@ -180,11 +180,15 @@ def metric_for(task: Task, choice: str | Metric | Callable[[Array, Array], float
     else:
         name = AUTO[task.kind] if choice == "auto" else choice
         if name not in METRICS:
-            raise OptionError(f"metric={choice!r}: expected auto, {', '.join(METRICS)} or a function{nearest(name, METRICS)}")
+            raise OptionError(
+                f"metric={choice!r}: expected auto, {', '.join(METRICS)} or a function{nearest(name, METRICS)}"
+            )
         chosen = METRICS[name]
     if (chosen.needs == "value") != (task.kind == "regression"):
         fits = [m.name for m in METRICS.values() if (m.needs == "value") == (task.kind == "regression")]
-        raise OptionError(f"metric={chosen.name!r} does not go with a {task.kind} target; expected one of {', '.join(fits)}")
+        raise OptionError(
+            f"metric={chosen.name!r} does not go with a {task.kind} target; expected one of {', '.join(fits)}"
+        )
     if chosen.name == "f1" and task.kind == "multiclass":
         raise OptionError("metric='f1' needs two classes; use 'f1_macro' for more")
     return chosen

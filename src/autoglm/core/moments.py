@@ -21,9 +21,7 @@ _LOOKS = re.compile(
     rf"(?:[T\s]+{_CLOCK}\s*(?:[ap]m)?\s*(?:z|utc|gmt|[-+]\d{{2}}:?(?:\d{{2}})?)?)?\s*|\s*\d{{1,2}}:\d{{2}}(?::\d{{2}})?\s*",
     re.IGNORECASE,
 )
-_PLAIN_ISO = re.compile(
-    r"(?!0000)\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?:Z|[-+]\d\d:\d\d)?)?"
-)
+_PLAIN_ISO = re.compile(r"(?!0000)\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?:Z|[-+]\d\d:\d\d)?)?")
 
 _DAYS = (
     *("%Y/%m/%d", "%Y.%m.%d", "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%m.%d.%Y", "%d-%m-%Y", "%m-%d-%Y"),

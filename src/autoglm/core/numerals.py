@@ -19,18 +19,10 @@ BLANKS = frozenset(
 """What people write, in lower case, where there is no number."""
 
 _CURRENCY = re.compile(r"^([-+]?)\s*(?:[$€£¥₹]|usd|eur|gbp)\s*|\s*(?:[$€£¥₹]|usd|eur|gbp)$", re.IGNORECASE)
-_POINT = re.compile(
-    r"[-+]?(?:\d{1,3}(?:[, '’\u00a0\u202f]\d{3})+|\d+)?(?:\.\d*)?(?:e[-+]?\d+)?", re.IGNORECASE
-)
-_COMMA = re.compile(
-    r"[-+]?(?:\d{1,3}(?:[. '’\u00a0\u202f]\d{3})+|\d+)?(?:,\d*)?(?:e[-+]?\d+)?", re.IGNORECASE
-)
-_COMMA_SIGN = re.compile(
-    r"^\D*\d+(?:\.\d{3})*,(?:\d{1,2}|\d{4,})\D*$|^\D*\d{1,3}(?:\.\d{3})+,\d*\D*$|^\D*0,\d+\D*$"
-)
-_POINT_SIGN = re.compile(
-    r"^\D*\d*(?:,\d{3})*\.(?:\d{1,2}|\d{4,})\D*$|^\D*\d{1,3}(?:,\d{3})+\.\d*\D*$|^\D*0\.\d+\D*$"
-)
+_POINT = re.compile(r"[-+]?(?:\d{1,3}(?:[, '’\u00a0\u202f]\d{3})+|\d+)?(?:\.\d*)?(?:e[-+]?\d+)?", re.IGNORECASE)
+_COMMA = re.compile(r"[-+]?(?:\d{1,3}(?:[. '’\u00a0\u202f]\d{3})+|\d+)?(?:,\d*)?(?:e[-+]?\d+)?", re.IGNORECASE)
+_COMMA_SIGN = re.compile(r"^\D*\d+(?:\.\d{3})*,(?:\d{1,2}|\d{4,})\D*$|^\D*\d{1,3}(?:\.\d{3})+,\d*\D*$|^\D*0,\d+\D*$")
+_POINT_SIGN = re.compile(r"^\D*\d*(?:,\d{3})*\.(?:\d{1,2}|\d{4,})\D*$|^\D*\d{1,3}(?:,\d{3})+\.\d*\D*$|^\D*0\.\d+\D*$")
 
 
 def decimal_mark(texts: NDArray[Any]) -> Decimal:

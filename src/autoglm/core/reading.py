@@ -63,9 +63,7 @@ def write(frame: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     packing = _PACKERS.get(endings[-1]) if endings else None
     ending = "".join(endings[-2:-1] if packing else endings[-1:])
     if ending not in _WRITERS:
-        raise DataError(
-            f"{file.name!r}: no format for the ending {ending!r}; expected one of {', '.join(_WRITERS)}"
-        )
+        raise DataError(f"{file.name!r}: no format for the ending {ending!r}; expected one of {', '.join(_WRITERS)}")
     data = _WRITERS[ending](frame)
     try:
         write_bytes(file, packing(data) if packing else data)
@@ -82,9 +80,7 @@ def _found(path: str | os.PathLike[str]) -> Path:
     file = Path(path).expanduser()
     if file.is_dir():
         inside = sorted(f.name for f in file.iterdir() if set(f.suffixes) & {*KNOWN, *PACKED})
-        raise DataError(
-            f"{file}: is a folder; name one file in it" + (f": {listing(inside)}" if inside else "")
-        )
+        raise DataError(f"{file}: is a folder; name one file in it" + (f": {listing(inside)}" if inside else ""))
     if not file.exists():
         beside = [f.name for f in file.parent.iterdir() if f.is_file()] if file.parent.is_dir() else []
         raise DataError(f"{file}: no such file{nearest(file.name, beside)}")
@@ -137,9 +133,7 @@ def _unzipped(data: bytes, file: Path) -> tuple[bytes, str]:
         if "[Content_Types].xml" in names or "content.xml" in names:
             raise DataError(f"{file}: is a spreadsheet; save the sheet as CSV first")
         if len(names) != 1:
-            raise DataError(
-                f"{file}: holds {len(names)} files ({listing(names)}); unpack it and name one of them"
-            )
+            raise DataError(f"{file}: holds {len(names)} files ({listing(names)}); unpack it and name one of them")
         try:
             return archive.read(names[0]), Path(names[0]).suffix.lower()
         except RuntimeError as error:  # protected by a password
@@ -153,8 +147,7 @@ def _as_utf8(data: bytes, file: Path) -> tuple[bytes, list[str]]:
     elif data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return data.decode("utf-16", "replace").encode("utf-8", "replace"), ["read as UTF-16"]
     elif len(data) > 3 and (
-        data[:4000:2].count(0) > 0.4 * len(data[:4000:2])
-        or data[1:4000:2].count(0) > 0.4 * len(data[1:4000:2])
+        data[:4000:2].count(0) > 0.4 * len(data[:4000:2]) or data[1:4000:2].count(0) > 0.4 * len(data[1:4000:2])
     ):
         codec = "utf-16-be" if data[0] == 0 else "utf-16-le"
         return data.decode(codec, "replace").encode("utf-8", "replace"), ["read as UTF-16"]
@@ -215,9 +208,7 @@ def _arrow(source: Path | io.BytesIO, name: str = "") -> pd.DataFrame:
 def _plain(table: Any) -> pd.DataFrame:
     frame: pd.DataFrame = table.to_pandas(date_as_object=False, split_blocks=True, self_destruct=True)
     return (
-        frame
-        if isinstance(frame.index, pd.RangeIndex)
-        else frame.reset_index(drop=frame.index.name in frame.columns)
+        frame if isinstance(frame.index, pd.RangeIndex) else frame.reset_index(drop=frame.index.name in frame.columns)
     )
 
 
@@ -226,9 +217,7 @@ def _json(data: bytes, file: Path) -> pd.DataFrame:
     try:
         value = json.loads(data)
     except ValueError:
-        value = [
-            _object(line, number, file) for number, line in enumerate(data.splitlines(), 1) if line.strip()
-        ]
+        value = [_object(line, number, file) for number, line in enumerate(data.splitlines(), 1) if line.strip()]
     if isinstance(value, dict) and all(isinstance(v, list | dict) for v in value.values()) and value:
         columns = {k: list(v.values()) if isinstance(v, dict) else v for k, v in value.items()}
         if len({len(v) for v in columns.values()}) == 1:

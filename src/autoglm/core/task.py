@@ -49,7 +49,9 @@ class Task:
         try:
             return np.array([codes[v] for v in labels(values)], dtype="int64")
         except KeyError as error:
-            raise DataError(f"target {self.target!r} holds {error.args[0]!r}, not one of the classes seen in training") from None
+            raise DataError(
+                f"target {self.target!r} holds {error.args[0]!r}, not one of the classes seen in training"
+            ) from None
 
     def decode(self, codes: NDArray[Any]) -> NDArray[Any]:
         """Return the classes of codes, in the data type of the target."""
@@ -91,7 +93,9 @@ def infer(values: pd.Series[Any], target: str, kind: str | None = None) -> Task:
         return Task("regression", target)
     classes = tuple(sorted(set(labels(values)), key=lambda v: (str(type(v)), v)))
     if kind == "binary" and len(classes) != 2:
-        raise DataError(f"target {target!r} has {len(classes)} classes but task='binary' needs two: use task='multiclass'")
+        raise DataError(
+            f"target {target!r} has {len(classes)} classes but task='binary' needs two: use task='multiclass'"
+        )
     return Task("binary" if len(classes) == 2 else "multiclass", target, classes)
 
 

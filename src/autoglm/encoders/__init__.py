@@ -99,9 +99,7 @@ def encode(columns: Sequence[Column], chosen: Sequence[str], seed: Seed) -> tupl
     )
 
 
-def assemble(
-    columns: Sequence[Column], encodings: Sequence[Encoding], names: Sequence[str] | None = None
-) -> Features:
+def assemble(columns: Sequence[Column], encodings: Sequence[Encoding], names: Sequence[str] | None = None) -> Features:
     """Encode rows and put the blocks side by side.
 
     Parameters
@@ -160,16 +158,12 @@ def read(folder: Path) -> tuple[Encoding, ...]:
             arrays = {key: file[key] for key in file.files}
         return tuple(_restored(i, dict(entry), arrays) for i, entry in enumerate(entries))
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-        raise FolderError(
-            f"{folder}: the encodings cannot be read ({error}); save the predictor again"
-        ) from error
+        raise FolderError(f"{folder}: the encodings cannot be read ({error}); save the predictor again") from error
 
 
 def _restored(position: int, entry: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Encoding:
     kind = entry.pop("kind")
     module = shelf.plugin("encoders", kind)
-    encoding = next(
-        c for c in vars(module).values() if isinstance(c, type) and getattr(c, "kind", None) == kind
-    )
+    encoding = next(c for c in vars(module).values() if isinstance(c, type) and getattr(c, "kind", None) == kind)
     own = {key.partition(".")[2]: array for key, array in arrays.items() if key.startswith(f"{position}.")}
     return cast(Encoding, encoding.restore(State(entry, own)))  # type: ignore[attr-defined]

@@ -57,9 +57,7 @@ class Boolean:
             values = np.where((column.values == 0) | (column.values == 1), column.values, np.nan)
         else:
             texts = column.astext().values
-            values = each_distinct(
-                texts, lambda t: math.nan if t is None else codes.get(_folded(t), math.nan)
-            )
+            values = each_distinct(texts, lambda t: math.nan if t is None else codes.get(_folded(t), math.nan))
         return Block(values.astype(np.float32)[:, None])
 
     def describe(self) -> str:

@@ -46,9 +46,7 @@ class Constant:
 
     def describe(self) -> str:
         """Say what is done."""
-        return (
-            "left out: every value is missing" if self.value is None else f"left out: always {self.value!r}"
-        )
+        return "left out: every value is missing" if self.value is None else f"left out: always {self.value!r}"
 
     def state(self) -> State:
         """Return what `restore` needs."""

@@ -95,9 +95,7 @@ def claims(column: Column) -> float:
         return 0.97
     if column.storage != "text" or not moments.looks_dated(column.sample):
         return 0.02
-    return (
-        0.97 if moments.find_format(column.sample[:: max(1, len(column.sample) // 200)])[1] >= 0.9 else 0.02
-    )
+    return 0.97 if moments.find_format(column.sample[:: max(1, len(column.sample) // 200)])[1] >= 0.9 else 0.02
 
 
 def fit(column: Column, seed: Seed) -> Date:

@@ -55,9 +55,7 @@ class Number:
 
     def describe(self) -> str:
         """Say what is done."""
-        return "number" + (
-            f"; {self.unread} values that are no number read as missing" if self.unread else ""
-        )
+        return "number" + (f"; {self.unread} values that are no number read as missing" if self.unread else "")
 
     def state(self) -> State:
         """Return what `restore` needs."""

@@ -95,9 +95,7 @@ class Text:
     def describe(self) -> str:
         """Say what is done."""
         what = "words and word pairs" if self.grams == "words" else "groups of one to three characters"
-        return (
-            f"free text: {self.terms} {what} by tf-idf, {self.themes.shape[1]} themes, {', '.join(MEASURES)}"
-        )
+        return f"free text: {self.terms} {what} by tf-idf, {self.themes.shape[1]} themes, {', '.join(MEASURES)}"
 
     def state(self) -> State:
         """Return what `restore` needs."""

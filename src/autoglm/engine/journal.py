@@ -87,14 +87,14 @@ class Journal:
         """
         try:
             self.fits.mkdir(parents=True, exist_ok=True)
-            found = read_json(self.folder / "run.json") if (self.folder / "run.json").exists() else None
-            if found and not fresh and found["identity"] != plain(identity):
+            found = None if fresh else self._found()
+            if found and found["identity"] != plain(identity):
                 differs = [k for k, v in plain(identity).items() if found["identity"].get(k) != v]
                 raise FolderError(
                     f"folder {str(self.folder.parent)!r} holds a run that differs in {', '.join(differs)}: "
                     "choose another folder, or start afresh with fresh=True (--fresh)"
                 )
-            if found and not fresh:
+            if found:
                 return float(found["spent"])
             shutil.rmtree(self.fits)
             self.fits.mkdir()
@@ -104,6 +104,17 @@ class Journal:
                 raise
             raise FolderError(f"cannot write to folder {str(self.folder)!r}: {error.strerror or error}") from error
         return 0.0
+
+    def _found(self) -> dict[str, Any] | None:
+        path = self.folder / "run.json"
+        if not path.exists():
+            return None
+        try:
+            found = dict(read_json(path))
+            return {"identity": dict(found["identity"]), "spent": float(found["spent"])}
+        except (ValueError, KeyError, TypeError) as error:
+            cure = "choose another folder, or start afresh with fresh=True (--fresh)"
+            raise FolderError(f"{str(path)!r} is damaged ({error}): {cure}") from error
 
     def spend(self, identity: dict[str, Any], seconds: float) -> None:
         """Note how many seconds the run has had."""
@@ -125,10 +136,10 @@ class Journal:
         """Return every finished fit, in order of names; remains of killed fits are removed."""
         found = []
         for folder in sorted(self.fits.glob("*/*")):
-            if not (folder / "fit.json").exists():
+            try:
+                found.append(read_fit(folder))
+            except (OSError, ValueError, KeyError):  # killed before it was put in place, or damaged since
                 shutil.rmtree(folder, ignore_errors=True)
-                continue
-            found.append(read_fit(folder))
         return found
 
     def candidates(self) -> dict[str, Candidate]:

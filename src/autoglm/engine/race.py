@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from autoglm.core.metrics import METRICS, Metric, softmax
 from autoglm.core.seed import Seed
 from autoglm.core.task import Task
-from autoglm.ensembles import greedy
 from autoglm.engine.journal import Candidate, Fit
 from autoglm.engine.splits import Splits
+from autoglm.ensembles import greedy
 
 Margins = NDArray[np.float64]
 BLEND_ROWS, BLEND_CELLS = 20_000, 600_000  # rows, and rows x scores, on which members are chosen
@@ -36,7 +36,7 @@ class Race:
     searched: list[str] = field(default_factory=list)
     timeline: list[dict[str, Any]] = field(default_factory=list)
     net: tuple[str, ...] = ()
-    _sums: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    _sums: dict[str, NDArray[Any]] = field(default_factory=dict)
     _counts: dict[str, NDArray[np.int16]] = field(default_factory=dict)
     _errors: dict[tuple[str, int, int], float] = field(default_factory=dict)
 
@@ -52,7 +52,8 @@ class Race:
             return
         self.fits[name][fit.repeat, fit.fold] = fit
         if name not in self._sums:
-            self._sums[name] = np.zeros((len(self.target), self.task.scores), dtype=np.float32)
+            exact = np.float64 if len(self.splits.parts) > 1 else np.float32  # sums in any order are the same
+            self._sums[name] = np.zeros((len(self.target), self.task.scores), dtype=exact)
             self._counts[name] = np.zeros(len(self.target), dtype=np.int16)
         rows = self.splits.rows(fit.repeat, fit.fold)[1]
         self._sums[name][rows] += fit.margins
@@ -76,7 +77,9 @@ class Race:
         if own:
             return max(own)
         learner = self.candidates[name].learner
-        kin = [f.seconds for n, c in self.candidates.items() if c.learner == learner for f in self.fits.get(n, {}).values()]
+        kin = [
+            f.seconds for n, c in self.candidates.items() if c.learner == learner for f in self.fits.get(n, {}).values()
+        ]
         return float(np.mean(kin)) if kin else None
 
     def error(self, name: str, folds: int = 0) -> float:
@@ -96,13 +99,20 @@ class Race:
         return lambda margins: metric.error(target, softmax(margins, task))
 
     @property
+    def begun(self) -> list[str]:
+        """Candidates with at least one finished fit."""
+        return [n for n, fits in self.fits.items() if fits]
+
+    @property
     def ranking(self) -> Metric:
         """The metric that members are chosen by."""
         return METRICS["log_loss"] if self.metric.needs == "label" else self.metric
 
     def blend(self, names: list[str] | None = None, steps: int = 40) -> greedy.Blend:
         """Select members among all candidates (or `names`) on the rows that the most finished ones cover."""
-        fitted = [n for n in (names or list(self.fits)) if self.fits.get(n)]
+        fitted = sorted(n for n in (names or self.begun) if self.fits.get(n))
+        if not fitted:
+            return greedy.Blend({}, float("inf"))
         names = [n for n in fitted if self.candidates[n].learner != "constant"] or fitted
         covered = {n: self.covered(n) for n in names}
         most = max(int(c.sum()) for c in covered.values())

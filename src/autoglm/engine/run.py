@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from autoglm.core.budget import Budget
-from autoglm.engine.journal import Candidate, Journal, read_fit
+from autoglm.engine import worker
+from autoglm.engine.journal import Candidate, Fit, Journal, read_fit
 from autoglm.engine.pool import Answer, Pool
 from autoglm.engine.race import Race
 from autoglm.engine.schedule import SEARCH, Ask, Fold, Step
@@ -71,6 +72,7 @@ class Run:
     progress: Progress
     phases: dict[str, float]
     units: int = 0
+    given_up: frozenset[str] = frozenset()  # candidates that had failed when the wave in hand was decided
 
     def spend(self, waves: Iterator[list[Step]]) -> None:
         """Work through the waves until they, the seconds or the units end; Ctrl-C ends it early."""
@@ -79,12 +81,13 @@ class Run:
         while True:
             while not pending and not over and self._ready():
                 wave = next(waves, None)
+                self.given_up = frozenset(self.race.failed)
                 over = wave is None
                 pending.extend(wave or ())
             while pending and self.pool.idle and not self._spent():
                 self._hand_out(pending.popleft())
             waiting = bool(self.pool.busy) and (self._left() > 0 or not self.budget.timed)
-            if not waiting and (self._spent() or over and not pending):
+            if not waiting and (self._spent() or (over and not pending)):
                 return
             for answer in self.pool.answers():
                 self._take(answer)
@@ -104,14 +107,15 @@ class Run:
     def _left(self) -> float:
         """Seconds that fits may still use; the very first may use a little of the reserve."""
         left = self.budget.left()
-        return left - self.reserve if self.race.timeline else max(left - self.reserve, left + 0.7)
+        return left - self.reserve if self.race.begun else max(left - self.reserve, left + 0.7)
 
     def _hand_out(self, step: Step) -> None:
         started = time.monotonic()
         if isinstance(step, Ask):
             self.pool.send(self._question(step), started + max(1.0, self._left()))
             return
-        if (step.repeat, step.fold) in self.race.fits[step.name] or step.name in self.race.failed:
+        failed = self.race.failed if self.budget.timed else self.given_up  # work must not depend on the clock
+        if (step.repeat, step.fold) in self.race.fits.get(step.name, {}) or step.name in failed:
             return
         if any(j.get("key") == [step.name, step.repeat, step.fold] for j in self.pool.busy):
             return
@@ -120,11 +124,27 @@ class Run:
         if self.budget.timed:
             left = self._left()
             expected = self.race.seconds(step.name) or 0.0
-            if expected > 1.6 * left and self.race.fits:
+            if expected > 1.6 * left and self.race.begun:
                 return
             seconds = min(left, max(step.share * left, LEAST))
         self.units += 1
-        job = {
+        place = self.journal.place(candidate, step.repeat, step.fold)
+        if not self.budget.timed and (place / "fit.json").exists():  # of a call that was ended early: replayed
+            self._finish(read_fit(place), step.phase)
+            return
+        self.pool.send(self._job(step, seconds), started + 2 * seconds + GRACE)
+
+    def rescue(self) -> None:
+        """Fit the answer that never fails in this process: for when no worker has finished anything in time."""
+        name = self.race.add(Candidate("constant", {}))
+        for fold in range(self.race.splits.count):
+            step = Fold(name, 0, fold, 1.0, "safety net")
+            worker.fit(self._job(step, float("inf")))
+            self._finish(read_fit(self.journal.place(self.race.candidates[name], 0, fold)), step.phase)
+
+    def _job(self, step: Fold, seconds: float) -> dict[str, Any]:
+        candidate = self.race.candidates[step.name]
+        return {
             "verb": "fit",
             "key": [step.name, step.repeat, step.fold],
             "phase": step.phase,
@@ -136,10 +156,9 @@ class Run:
             "seed": self.race.seed.value,
             "loss": self.loss,
             "threads": self.pool.threads if self.budget.timed else 1,
-            "seconds": seconds if self.budget.timed else None,
+            "seconds": seconds if seconds < float("inf") else None,
             "elapsed": self.budget.elapsed(),
         }
-        self.pool.send(job, started + 2 * seconds + GRACE)
 
     def _question(self, step: Ask) -> dict[str, Any]:
         return {
@@ -157,7 +176,9 @@ class Run:
     def _take(self, answer: Answer) -> None:
         job = answer.job
         phase = job.get("phase", "start")
-        self.phases[phase] = self.phases.get(phase, 0.0) + self.budget.elapsed() - job.get("elapsed", self.budget.elapsed())
+        self.phases[phase] = (
+            self.phases.get(phase, 0.0) + self.budget.elapsed() - job.get("elapsed", self.budget.elapsed())
+        )
         if job["verb"] == "ask":
             for drawn in answer.reply.get("candidates", ()):
                 name = self.race.add(Candidate(drawn["learner"], drawn["settings"]))
@@ -172,17 +193,20 @@ class Run:
                 self.race.failed[name] = answer.reason
             self._tell("failed", f"{name} fold {fold}: {answer.reason}")
             return
-        fit = read_fit(self.journal.place(self.race.candidates[name], repeat, fold))
+        self._finish(read_fit(self.journal.place(self.race.candidates[name], repeat, fold)), phase)
+
+    def _finish(self, fit: Fit, phase: str) -> None:
         self.race.finish(fit)
         self.journal.spend(self.identity, self.budget.elapsed())
-        best = min((n for n in self.race.fits if self.race.fits[n]), key=self.race.error)
+        best = min(self.race.begun, key=self.race.error)
         score = self.race.ranking.score(self.race.error(best))
         self.race.timeline.append({"seconds": self.budget.elapsed(), "score": score, "name": best})
-        self._tell("fit", f"{phase}: {name} fold {fold + 1}/{self.race.splits.count} {answer.reply['fit']:.1f} s")
+        fold = f"fold {fit.fold + 1}/{self.race.splits.count}"
+        self._tell("fit", f"{phase}: {fit.candidate} {fold} {fit.seconds:.1f} s")
 
     def _tell(self, kind: str, message: str) -> None:
         score = self.race.timeline[-1]["score"] if self.race.timeline else None
         fits = sum(len(f) for f in self.race.fits.values())
-        begun = sorted((n for n in self.race.fits if self.race.fits[n]), key=self.race.error)[:LEADERS]
+        begun = sorted(self.race.begun, key=self.race.error)[:LEADERS]
         leaders = tuple((n, self.race.ranking.score(self.race.error(n)), len(self.race.fits[n])) for n in begun)
         self.progress(Event(kind, self.budget.elapsed(), message, score, fits, leaders))

@@ -2,7 +2,7 @@
 
 1. The safety net on the first folds: linear, small boosting, forest.
 2. The portfolio on the first folds.
-3. The missing folds of those that the ensemble wants, best first.
+3. The missing folds of all but the hopeless, best first.
 4. Search: an Optuna sampler's candidates on the first folds, all folds for those that help; on short
    tables in turn with further partitions of the members, which steadies choice and answer.
 
@@ -23,6 +23,8 @@ from autoglm.samplers.portfolio import portfolio, safety_net
 
 SCREEN_ROWS = 600  # rows that must be judged before a candidate is given up
 SEARCH = 4  # candidates asked of the sampler at once
+HOPELESS = 1.4  # error, relative to the best, above which a portfolio member is given up after the first folds
+HELPFUL = 1.02  # the same for searched candidates, unless the ensemble wants them
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def waves(race: Race, features: Features, allowed: list[str], search: str) -> It
         yield [_ask(race, allowed)]
         fresh = race.searched[-SEARCH:]
         yield [Fold(n, 0, k, 0.3, "search") for k in range(screen) for n in fresh]
-        while wave := _complete(race, fresh):
+        while wave := _complete(race, fresh, HELPFUL):
             yield wave
 
 
@@ -83,16 +85,18 @@ def _screen(race: Race) -> int:
     return int(min(race.splits.count, max(1, -(-SCREEN_ROWS // judged))))
 
 
-def _complete(race: Race, names: list[str]) -> list[Step]:
-    """The missing folds of the two best unfinished candidates among those the ensemble wants."""
+def _complete(race: Race, names: list[str], hopeless: float = HOPELESS) -> list[Step]:
+    """The missing folds of the two best unfinished candidates, those first that the ensemble already wants."""
     begun = [n for n in names if race.done(n) and n not in race.failed]
     if not begun:
         return []
+    screen = _screen(race)
     weights = race.blend(steps=15).weights
-    leading = sorted(begun, key=lambda n: race.error(n, _screen(race)))[:4]
-    wanted = [n for n in begun if n in weights or n in leading]
-    missing = [n for n in wanted if race.done(n) < race.splits.count]
-    missing.sort(key=lambda n: (-weights.get(n, 0.0), race.error(n, _screen(race))))
+    errors = {n: race.error(n, screen) for n in begun}
+    best = min(race.error(n, screen) for n in race.fits if race.done(n) >= screen or n in errors)
+    missing = [n for n in begun if race.done(n) < race.splits.count and not race.candidates[n].rows]
+    missing = [n for n in missing if n in weights or errors[n] <= hopeless * best]
+    missing.sort(key=lambda n: (n not in weights, errors[n]))
     steps = [Fold(n, 0, k, 0.5, "folds") for k in range(race.splits.count) for n in missing[:2]]
     return [s for s in steps if (s.repeat, s.fold) not in race.fits[s.name]]
 

@@ -75,7 +75,7 @@ def make(
 
 def _count(rows: int) -> int:
     """Folds by rows: more where models are cheap and rows few, small judging parts where rows are many."""
-    if rows <= 5000:
+    if rows <= 1500:
         return 8
     if rows <= 100_000:
         return 5
@@ -128,4 +128,7 @@ def _forward(time: NDArray[Any]) -> Splits:
     present = [k for k in range(count) if (part == k).any() and (part < k).any()]
     if not present:
         raise DataError("time= has too few different moments to look forward: expected at least two, or leave time out")
-    return Splits(part[None, :], count, True, f"{count} forward folds in time order")
+    judged = np.full(len(time), -1, dtype=np.int16)  # a fold without rows, or none before it, does not count
+    for fold, k in enumerate(present):
+        judged[part == k] = fold
+    return Splits(judged[None, :], len(present), True, f"{len(present)} forward folds in time order")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-FREE = 2e-4  # relative rise of the error that one member less is worth
-COSTLY = 2e-3  # the same while the blend is slower than the limit
+FREE = 1e-5  # relative rise of the error that one member less is worth
+COSTLY = 1e-3  # the same, all in all, while the blend is slower than the limit
 LIMIT = 36.0  # microseconds a row, one thread: two threads then answer 50,000 rows a second and more
 
 Weights = dict[str, float]

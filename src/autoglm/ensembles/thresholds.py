@@ -18,7 +18,9 @@ MOST_ROWS = 20_000
 MOST_CLASSES = 50  # beyond, classes are too many to tune one by one
 
 
-def offsets(probability: NDArray[np.float64], target: NDArray[np.int64], metric: Metric, seed: Seed) -> NDArray[np.float64]:
+def offsets(
+    probability: NDArray[np.float64], target: NDArray[np.int64], metric: Metric, seed: Seed
+) -> NDArray[np.float64]:
     """Return one offset a class, shape (n_classes,); zeros where tuning does not pay.
 
     Parameters
@@ -32,7 +34,7 @@ def offsets(probability: NDArray[np.float64], target: NDArray[np.int64], metric:
     """
     classes = probability.shape[1]
     none = np.zeros(classes)
-    if metric.needs != "label" or metric.name == "accuracy" and classes > 2 or classes > MOST_CLASSES:
+    if metric.needs != "label" or (metric.name == "accuracy" and classes > 2) or classes > MOST_CLASSES:
         return none
     generator = seed.child("thresholds").generator()
     logs = np.log(np.clip(probability, 1e-12, 1.0))

@@ -62,7 +62,7 @@ def job(data: Any, asked: dict[str, Any]) -> dict[str, Any]:
 
         whole = error(features)
         for name in asked["columns"]:
-            if time.monotonic() > end and turn == 0 or time.monotonic() > end:
+            if (time.monotonic() > end and turn == 0) or time.monotonic() > end:
                 break
             order = generator.permutation(len(rows))
             drops[name].append(error(shuffled(features, name, order)) - whole)

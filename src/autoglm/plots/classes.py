@@ -106,9 +106,7 @@ def calibration(said: Array, right: Array, label: str) -> str:
 def separation(truth: Array, positive: Array, classes: Sequence[str], threshold: float) -> str:
     """Two histograms of the positive class's probability, one a true class, and the threshold."""
     edges = np.linspace(0, 1, 31)
-    shares = [
-        np.histogram(positive[truth == c], edges)[0] / max(np.count_nonzero(truth == c), 1) for c in (0, 1)
-    ]
+    shares = [np.histogram(positive[truth == c], edges)[0] / max(np.count_nonzero(truth == c), 1) for c in (0, 1)]
     axes = Axes((0, 1), (0, max(float(max(s.max() for s in shares)) * 1.08, 0.05)))
     parts = [axes.frame(f"said probability of {short(classes[1], 24)}", "share of the class", percent=True)]
     width = (axes.px(1) - axes.px(0)) / 30

@@ -56,9 +56,7 @@ def timeline(points: Sequence[Row], metric: str, greater: bool) -> str:
 
 def importance(columns: Sequence[Row], most: int = 20) -> str:
     """Bars with error whiskers, the most important column first."""
-    rows = sorted((c for c in columns if c.get("importance") is not None), key=lambda c: -c["importance"])[
-        :most
-    ]
+    rows = sorted((c for c in columns if c.get("importance") is not None), key=lambda c: -c["importance"])[:most]
     highs = [v for r in rows for v in (r["importance"], r.get("high")) if v is not None]
     lows = [v for r in rows for v in (r["importance"], r.get("low")) if v is not None]
     ends = (min(0.0, *lows), max(0.0, *highs) * 1.02 or 1.0)
@@ -70,13 +68,9 @@ def importance(columns: Sequence[Row], most: int = 20) -> str:
         title = f"{row['name']}: {number(value)}"
         parts.append(text(axes.left - 12, y + 4, short(row["name"], 26), "name end"))
         parts.append(f'<g class="bar"><title>{escape(title)}</title>')
-        parts.append(
-            f'<rect x="{left:.1f}" y="{y - 8}" width="{max(right - left, 1):.1f}" height="16" rx="3"/>'
-        )
+        parts.append(f'<rect x="{left:.1f}" y="{y - 8}" width="{max(right - left, 1):.1f}" height="16" rx="3"/>')
         if row.get("low") is not None and row.get("high") is not None:
             a, b = axes.px(row["low"]), axes.px(row["high"])
-            parts.append(
-                f'<path class="error" d="M{a:.1f} {y}H{b:.1f}M{a:.1f} {y - 4}v8M{b:.1f} {y - 4}v8"/>'
-            )
+            parts.append(f'<path class="error" d="M{a:.1f} {y}H{b:.1f}M{a:.1f} {y - 4}v8M{b:.1f} {y - 4}v8"/>')
         parts.append("</g>" + text(axes.width - 4, y + 4, number(value), "value end"))
     return axes.picture(parts, "Importance of the columns")

@@ -76,8 +76,7 @@ class Axes:
     def dot(self, x: float, y: float, style: str, title: str = "", radius: float = 3.5) -> str:
         """Draw one dot with a hover title."""
         return (
-            f'<circle class="{style}" cx="{self.px(x):.1f}" cy="{self.py(y):.1f}" r="{radius}">'
-            f"{_title(title)}</circle>"
+            f'<circle class="{style}" cx="{self.px(x):.1f}" cy="{self.py(y):.1f}" r="{radius}">{_title(title)}</circle>'
         )
 
     def cloud(self, x: ArrayLike, y: ArrayLike, style: str) -> str:

@@ -58,9 +58,7 @@ def check_encoding(encoding: encoders.Encoding, rows: Column) -> None:
     backwards = np.arange(len(rows))[::-1]
     _check_rows(encoding, rows, whole, backwards, f"{where}: the order of rows matters")
     for row in np.unique(np.linspace(0, max(len(rows) - 1, 0), 5).astype(int))[: len(rows)]:
-        _check_rows(
-            encoding, rows, whole, np.array([row]), f"{where}: row {row} alone differs from the batch"
-        )
+        _check_rows(encoding, rows, whole, np.array([row]), f"{where}: row {row} alone differs from the batch")
     with tempfile.TemporaryDirectory() as folder:
         encoders.write([encoding], Path(folder))
         (restored,) = encoders.read(Path(folder))
