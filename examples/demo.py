@@ -13,7 +13,6 @@ from pathlib import Path
 import pandas as pd
 
 import autoglm
-from autoglm.engine.run import Event
 
 OUTPUT = Path("demo-output")
 
@@ -67,12 +66,6 @@ def baselines(train: pd.DataFrame, test: pd.DataFrame) -> dict[str, dict[str, fl
     }
 
 
-def tell(event: Event) -> None:
-    """Print what the engine has just done, with the best score so far."""
-    best = "" if event.score is None else f"   best {event.score:.4f}"
-    print(f"{event.elapsed:6.1f} s  {event.message}{best}", flush=True)
-
-
 def main(seconds: float) -> None:
     """Load, split, fit, compare, predict, save."""
     frame = films()
@@ -80,7 +73,7 @@ def main(seconds: float) -> None:
     train = frame.drop(test.index)
     print(f"{len(train)} films to learn from, {len(test)} kept aside for the check.\n{describe(frame)}\n")
 
-    recipe = autoglm.AutoML(seconds=seconds, threads=2, seed=42, progress=tell)
+    recipe = autoglm.AutoML(seconds=seconds, threads=2, seed=42, progress="auto")
     predictor = recipe.fit(train, target="verdict")
 
     print(f"\nLeaderboard (scores on rows a model has not seen):\n{predictor.leaderboard().to_string()}\n")

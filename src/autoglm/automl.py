@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
@@ -14,11 +17,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from autoglm import __version__, encoders
+from autoglm import __version__, bundle, encoders
 from autoglm.core import frames, shelf
 from autoglm.core.budget import Budget, default_memory
 from autoglm.core.columns import Column, column
-from autoglm.core.errors import DataError, FitError, OptionError, nearest
+from autoglm.core.errors import AutoGLMError, DataError, FitError, FolderError, OptionError, nearest
 from autoglm.core.features import Features
 from autoglm.core.metrics import Metric, metric_for
 from autoglm.core.seed import Seed
@@ -148,10 +151,13 @@ class AutoML:
             shown(style=self.progress, seconds=self.seconds if budget.timed else None) as tell,
             Pool(budget.threads, 1, budget.memory) as pool,
             ThreadPoolExecutor(1) as checking,
+            _writing(folder),
         ):
             tell(Event("phase", budget.elapsed(), "reading the table"))
             table = self._read(frame, target, groups, time)
             run, features = self._prepare(table, folder, pool, budget, allowed, tell)
+            if run.exhausted and bundle.holds(folder, run.identity):
+                return Predictor.load(folder, home)
             found = checking.submit(findings, table)  # beside the first fits
             interrupted = False
             try:
@@ -159,13 +165,12 @@ class AutoML:
             except KeyboardInterrupt:
                 interrupted = True
                 tell(Event("note", budget.elapsed(), "interrupted: keeping what there is"))
-            if not run.race.fits:
+            if not run.race.begun:
                 if interrupted:
                     raise KeyboardInterrupt
-                reasons = "; ".join(f"{n}: {r}" for n, r in run.race.failed.items())
-                raise FitError(
-                    f"no model could be fitted in {self.seconds} s ({reasons or 'too little time'}): give it more seconds"
-                )
+                if reasons := "; ".join(f"{n}: {r}" for n, r in run.race.failed.items()):
+                    raise FitError(f"no model could be fitted ({reasons})")
+                run.rescue()
             tell(Event("phase", run.budget.elapsed(), "ensemble, calibration, report"))
             finish(run, table, folder, run.identity, found.result())
         return Predictor.load(folder, home)
@@ -182,7 +187,7 @@ class AutoML:
 
     def _read(self, frame: Any, target: str, groups: Any, time: Any) -> Table:
         """Check the frame, find out the task and what each column is, and encode it."""
-        rows = frames.to_pandas(frame)
+        rows, target = frames.to_pandas(frame), str(target)
         if target not in rows.columns:
             raise DataError(f"target {target!r} is not among the columns{nearest(str(target), rows.columns)}")
         here = column(rows[target]).missing
@@ -223,40 +228,61 @@ class AutoML:
         """Set up folds and journal; take in what an earlier call has finished."""
         seed = Seed(self.seed)
         parts = splits.make(table.target, table.task, seed, table.groups, table.time)
-        identity = self._identity(table)
+        identity = self._identity(table, parts)
         journal = Journal(folder / "run")
         spent = journal.open(identity, self.fresh)
         budget = replace(budget, started=budget.started - spent)
         journal.put(table.features, table.target, parts, table.task)
         race = Race(table.task, table.metric, table.target, parts, seed)
-        for candidate in journal.candidates().values():
-            race.add(candidate)
-        for fit in sorted(journal.finished(), key=lambda f: f.elapsed):
-            race.finish(fit)
+        finished = sorted(journal.finished(), key=lambda f: f.elapsed)
+        if budget.timed:  # work units are replayed one by one instead: what they decide depends on their order
+            for candidate in journal.candidates().values():
+                race.add(candidate)
+            for fit in finished:
+                race.finish(fit)
         if budget.timed and table.features.dense.size > LONG_CELLS and budget.threads > 1:
             pool.shrink(1, budget.threads)
         loss = "absolute" if table.metric.name == "mae" else "squared"
         reserve = _reserve(budget.seconds, table)
-        units = sum(len(f) for f in race.fits.values())
-        run = Run(race, journal, pool, budget, identity, loss, self.search, reserve, tell, {}, units)
-        tell(Event("phase", budget.elapsed(), f"{table.task.kind}: {parts.scheme}", None, units))
+        run = Run(race, journal, pool, budget, identity, loss, self.search, reserve, tell, {})
+        tell(Event("phase", budget.elapsed(), f"{table.task.kind}: {parts.scheme}", None, len(finished)))
         return run, table.features
 
-    def _identity(self, table: Table) -> dict[str, Any]:
+    def _identity(self, table: Table, parts: splits.Splits) -> dict[str, Any]:
         """What must be the same for a run to continue."""
-        import hashlib
 
-        digest = hashlib.blake2b(np.ascontiguousarray(table.features.dense), digest_size=16)
-        digest.update(np.ascontiguousarray(table.target))
+        def digest(*arrays: Any) -> str:
+            whole = hashlib.blake2b(digest_size=16)
+            for array in arrays:
+                whole.update(np.ascontiguousarray(array))
+            return whole.hexdigest()
+
+        sparse = table.features.sparse
+        terms = () if sparse is None else (sparse.data, sparse.indices, sparse.indptr)
+        named = json.dumps([[c.name, k] for c, k in zip(table.columns, table.kinds, strict=True)])
         return {
-            "data": digest.hexdigest(),
+            "data": digest(table.features.dense, table.target, *terms),
             "rows": len(table.target),
+            "columns": digest(named.encode()),
+            "classes": list(table.task.classes),
+            "folds": digest(parts.parts),
             "target": table.task.target,
             "task": table.task.kind,
             "metric": table.metric.name,
             "seed": self.seed,
             "version": __version__,
         }
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """Say which folder could not be written, and why."""
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, AutoGLMError):
+            raise
+        raise FolderError(f"cannot write to folder {str(folder)!r}: {error.strerror or error}") from error
 
 
 def _reserve(seconds: float, table: Table) -> float:
@@ -266,7 +292,7 @@ def _reserve(seconds: float, table: Table) -> float:
     """
     share = float(np.clip(0.05 * seconds, 0.8, 6.0))
     rows, columns = table.features.dense.shape
-    return share + 0.06 * rows * columns / 1e6 + 0.00025 * columns + 0.6 * rows * table.task.scores / 1e6
+    return float(share + 0.06 * rows * columns / 1e6 + 0.00025 * columns + 0.6 * rows * table.task.scores / 1e6)
 
 
 def load(folder: str | Path) -> Predictor:

@@ -14,11 +14,20 @@ from typing import Any
 
 from autoglm import __version__
 from autoglm.core.errors import FolderError
-from autoglm.core.files import read_json, sha256, write_json
+from autoglm.core.files import plain, read_json, sha256, write_json
 
 FORMAT = 1
 MANIFEST = "manifest.json"
 OPTIONAL = ("report.html", "MODEL_CARD.md")  # for people; a predictor works without them
+NEEDED = ("encodings.json", "encodings.npz", "summary.json")
+ABOUT = {"task": dict, "columns": list, "members": list, "temperature": float, "threads": int}  # read at load
+
+
+def unfinish(folder: Path) -> None:
+    """Take away an earlier manifest and its models, which the next ones shall not be mixed with."""
+    (folder / MANIFEST).unlink(missing_ok=True)
+    if (folder / "members").exists():
+        shutil.rmtree(folder / "members")
 
 
 def keep(source: Path, place: Path) -> None:
@@ -40,6 +49,14 @@ def seal(folder: Path, about: dict[str, Any], files: list[Path]) -> None:
     write_json(folder / MANIFEST, {"format": FORMAT, "version": __version__, **about, "files": listed})
 
 
+def holds(folder: Path, identity: dict[str, Any]) -> bool:
+    """Whether an undamaged predictor of this very run is there."""
+    try:
+        return bool(unseal(folder).get("identity") == plain(identity))
+    except FolderError:
+        return False
+
+
 def unseal(folder: Path) -> dict[str, Any]:
     """Check a folder against its manifest and return the manifest.
 
@@ -55,16 +72,21 @@ def unseal(folder: Path) -> dict[str, Any]:
         about = read_json(path)
         version, files = int(about["format"]), dict(about["files"])
     except (ValueError, KeyError, TypeError) as error:
-        raise FolderError(
-            f"{str(path)!r} is damaged ({error}): restore the folder from a copy, or fit again"
-        ) from error
+        raise FolderError(_damaged(path, str(error))) from error
     if version > FORMAT:
         raise FolderError(
             f"folder {str(folder)!r} has format {version}, written by open-autoglm {about.get('version')}; this is "
             f"{__version__}, which reads up to format {FORMAT}: pip install -U open-autoglm"
         )
+    wrong = [k for k, kind in ABOUT.items() if not isinstance(about.get(k), kind)]
+    wrong += [n for n in NEEDED if n not in files]
+    if wrong:
+        raise FolderError(_damaged(path, f"without {', '.join(wrong)}"))
     for name, expected in files.items():
+        if not isinstance(expected, dict) or {"sha256", "bytes"} - expected.keys():
+            raise FolderError(_damaged(path, f"no hash of {name!r}"))
         _check(folder, name, expected)
+    _check_members(path, about["members"], files)
     return dict(about)
 
 
@@ -76,6 +98,8 @@ def copy(folder: Path, target: Path, files: list[str]) -> None:
     FolderError
         The target holds something else or cannot be written.
     """
+    if target.resolve() == folder.resolve():
+        return
     if target.exists() and (not target.is_dir() or any(target.iterdir())) and not (target / MANIFEST).exists():
         raise FolderError(f"cannot save to {str(target)!r}: it exists and holds no predictor; choose a new folder")
     aside = target.with_name(f".{target.name}.{os.getpid()}")
@@ -94,7 +118,7 @@ def copy(folder: Path, target: Path, files: list[str]) -> None:
 
 def _check(folder: Path, name: str, expected: dict[str, Any]) -> None:
     path = folder / name
-    if not path.resolve().is_relative_to(folder.resolve()):
+    if "\x00" in name or not path.resolve().is_relative_to(folder.resolve()):
         raise FolderError(f"the manifest of {str(folder)!r} names {name!r}, which lies outside the folder: refused")
     if not path.is_file():
         if name in OPTIONAL:
@@ -107,6 +131,22 @@ def _check(folder: Path, name: str, expected: dict[str, Any]) -> None:
         )
     if sha256(path) != expected["sha256"]:
         raise FolderError(f"{str(path)!r} does not have the hash that the manifest names: it was changed; refused")
+
+
+def _check_members(path: Path, members: list[Any], files: dict[str, Any]) -> None:
+    """Refuse models that no hash vouches for."""
+    known = {name.rpartition("/")[0] for name in files}
+    try:
+        fits = [fit for member in members for fit in member["fits"]]
+    except (KeyError, TypeError) as error:
+        raise FolderError(_damaged(path, f"a member without {error}")) from error
+    alien = [fit for fit in fits if fit not in known]
+    if alien or not fits:
+        raise FolderError(_damaged(path, f"model {alien[0]!r} is not among its files" if alien else "no models"))
+
+
+def _damaged(path: Path, reason: str) -> str:
+    return f"{str(path)!r} is damaged ({reason}): restore the folder from a copy, or fit again"
 
 
 def _absent(folder: Path) -> str:

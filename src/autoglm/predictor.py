@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from autoglm import bundle, encoders
 from autoglm.core import frames
 from autoglm.core.columns import column
-from autoglm.core.errors import DataError, SchemaError, listing, nearest
+from autoglm.core.errors import DataError, FolderError, SchemaError, listing, nearest
 from autoglm.core.features import Features
 from autoglm.core.files import read_json
 from autoglm.core.metrics import METRICS, softmax
@@ -81,15 +81,18 @@ class Predictor:
     @cached_property
     def members(self) -> tuple[Member, ...]:
         """The models of the ensemble, read at the first prediction."""
-        return tuple(
-            Member(
-                entry["name"],
-                entry["learner"],
-                entry["weight"],
-                tuple(plugin("learners", entry["learner"]).Model.load(self.folder / f) for f in entry["fits"]),
-            )
-            for entry in self.about["members"]
-        )
+        try:
+            return tuple(map(self._member, self.about["members"]))
+        except FileNotFoundError as error:
+            raise FolderError(
+                f"{str(error.filename)!r} is gone: another fit in folder {str(self.folder)!r} has replaced this "
+                "predictor; load the folder again"
+            ) from error
+
+    def _member(self, entry: dict[str, Any]) -> Member:
+        load = plugin("learners", entry["learner"]).Model.load
+        models = tuple(load(self.folder / fit) for fit in entry["fits"])
+        return Member(entry["name"], entry["learner"], entry["weight"], models)
 
     @cached_property
     def summary(self) -> dict[str, Any]:
@@ -192,9 +195,11 @@ class Predictor:
         absent = [name for name in self.columns if name not in rows.columns]
         if absent:
             raise SchemaError(
-                f"{len(absent)} of {len(self.columns)} columns are missing: {listing(absent)}{nearest(absent[0], map(str, rows.columns))}; "
-                "expected all columns of the training frame but the target"
+                f"{len(absent)} of {len(self.columns)} columns are missing: {listing(absent)}"
+                f"{nearest(absent[0], map(str, rows.columns))}; expected all columns of training but the target"
             )
+        if not self.columns:
+            return Features(np.empty((len(rows), 0), dtype=np.float32), ())
         return encoders.assemble([column(rows[name]) for name in self.columns], self._encodings)
 
     @cached_property
@@ -215,7 +220,7 @@ class Predictor:
 
     def _blend(self, features: Features, threads: int) -> NDArray[np.float64]:
         total = sum(m.weight * m.predict(features, threads) for m in self.members)
-        return np.asarray(self.about["temperature"] * total, dtype=np.float64)
+        return np.asarray(total / self.about["temperature"], dtype=np.float64)
 
     def _codes(self, probability: NDArray[np.float64]) -> NDArray[np.intp]:
         return decide(probability, self.offsets)
@@ -242,10 +247,8 @@ def scores(
     for metric in METRICS.values():
         if (
             metric.needs == "value"
-            or (metric.name == "f1"
-            and task.kind != "binary")
-            or (names
-            and metric.name not in names)
+            or (metric.name == "f1" and task.kind != "binary")
+            or (names and metric.name not in names)
         ):
             continue
         found[metric.name] = float(metric.function(truth, label if metric.needs == "label" else probability))

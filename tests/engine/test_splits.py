@@ -61,3 +61,14 @@ def test_time_looks_forward_only() -> None:
 def test_folds_grow_fewer_and_then_smaller_with_rows() -> None:
     counts = [splits.make(np.arange(n) % 2, BINARY, Seed(1)).count for n in (200, 20_000, 600_000)]
     assert counts == [8, 5, 20]
+
+
+def test_few_moments_make_few_folds_none_of_them_empty() -> None:
+    time = np.repeat([1, 2, 3], 30)
+    made = splits.make(np.arange(90) % 2, BINARY, Seed(1), time=time)
+    assert made.count == 2
+    for fold in range(made.count):
+        train, held = made.rows(0, fold)
+        assert len(held) == 30 and time[train].max() < time[held].min()
+    with pytest.raises(DataError, match="too few different moments"):
+        splits.make(np.arange(90) % 2, BINARY, Seed(1), time=np.ones(90))

@@ -42,6 +42,6 @@ def nearest(name: str, choices: Iterable[str]) -> str:
 
 def listing(names: Iterable[object], most: int = 8) -> str:
     """Write at most `most` names, then how many more there are."""
-    names = [repr(n) for n in names]
-    rest = len(names) - most
-    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
+    written = [repr(name) for name in names]
+    rest = len(written) - most
+    return ", ".join(written[:most]) + (f" and {rest} more" if rest > 0 else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -36,7 +37,10 @@ def write_array(path: Path, array: NDArray[Any]) -> None:
     """Write an .npy file atomically (never as pickled objects)."""
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     with open(aside, "wb") as file:
-        np.save(file, array, allow_pickle=False)
+        try:
+            np.save(file, array, allow_pickle=False)
+        except OSError as error:  # NumPy says "90 requested and 50 written" of a full disk, without a number
+            raise OSError(error.errno or errno.ENOSPC, os.strerror(error.errno or errno.ENOSPC)) from error
     os.replace(aside, path)
 
 

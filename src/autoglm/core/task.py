@@ -59,7 +59,7 @@ class Task:
         classes[:] = self.classes
         found = classes[codes]
         kinds = {type(c) for c in self.classes}
-        return np.array(found.tolist()) if len(kinds) == 1 and kinds <= {int, float, bool} else found
+        return np.array(found.tolist(), dtype=kinds.pop()) if kinds in ({int}, {float}, {bool}) else found
 
 
 def infer(values: pd.Series[Any], target: str, kind: str | None = None) -> Task:
@@ -82,7 +82,8 @@ def infer(values: pd.Series[Any], target: str, kind: str | None = None) -> Task:
         only = found.distinct[0] if len(found.distinct) else None
         raise DataError(
             f"target {target!r} has the single value {only!r} in all {len(values)} rows: nothing can be learned; "
-            "expected at least two classes or differing numbers. Is the frame filtered, or is another column the target?"
+            "expected at least two classes or differing numbers. "
+            "Is the frame filtered, or is another column the target?"
         )
     if (kind or _kind(found)) == "regression":
         if found.storage in ("text", "date"):
@@ -91,7 +92,13 @@ def infer(values: pd.Series[Any], target: str, kind: str | None = None) -> Task:
                 "needs numbers: convert the column, or leave task out"
             )
         return Task("regression", target)
-    classes = tuple(sorted(set(labels(values)), key=lambda v: (str(type(v)), v)))
+    listed = labels(values)
+    classes = tuple(sorted(set(listed), key=lambda v: (str(type(v)), v)))
+    if len(classes) == len(listed):
+        raise DataError(
+            f"target {target!r} has {len(listed)} classes in {len(listed)} rows (for instance {listed[0]!r}): each has "
+            "a single row, so nothing can be learned. Is it an identifier, or a number written as text to be converted?"
+        )
     if kind == "binary" and len(classes) != 2:
         raise DataError(
             f"target {target!r} has {len(classes)} classes but task='binary' needs two: use task='multiclass'"

@@ -98,8 +98,9 @@ def _number_reason(name: str, values: NDArray[np.float64]) -> str:
     gaps = np.diff(np.sort(values))
     if (gaps > 0).all() and (gaps == gaps[0]).all() and (named or len(values) >= FEWEST_ROWS):
         return f"whole numbers in steps of {gaps[0]:g}, each in one row only"
-    if named and (gaps == 0).sum() <= 0.05 * len(values):
-        return "named as a key, and its whole numbers hardly repeat"
+    running = np.ptp(values) < 3 * len(values)  # numbers with large gaps tell of when or where they were given
+    if named and running and (gaps == 0).sum() <= 0.05 * len(values):
+        return "named as a key, and its whole numbers run on and hardly repeat"
     return ""
 
 

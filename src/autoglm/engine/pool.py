@@ -150,7 +150,7 @@ class Pool:
         return self._start()
 
     def _start(self) -> _Worker:
-        log = tempfile.TemporaryFile()
+        log = tempfile.TemporaryFile()  # noqa: SIM115  (open as long as the worker lives)
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "autoglm.engine.worker"],  # -P: no module of the caller's folder
             stdin=subprocess.PIPE,

@@ -18,6 +18,7 @@ from autoglm.engine.splits import Splits
 from autoglm.ensembles import greedy
 
 Margins = NDArray[np.float64]
+LEAST_WEIGHT = 0.02  # members with less are noise of the selection
 BLEND_ROWS, BLEND_CELLS = 20_000, 600_000  # rows, and rows x scores, on which members are chosen
 
 
@@ -108,21 +109,43 @@ class Race:
         """The metric that members are chosen by."""
         return METRICS["log_loss"] if self.metric.needs == "label" else self.metric
 
-    def blend(self, names: list[str] | None = None, steps: int = 40) -> greedy.Blend:
-        """Select members among all candidates (or `names`) on the rows that the most finished ones cover."""
-        fitted = sorted(n for n in (names or self.begun) if self.fits.get(n))
-        if not fitted:
-            return greedy.Blend({}, float("inf"))
-        names = [n for n in fitted if self.candidates[n].learner != "constant"] or fitted
+    def blend(self, steps: int = 40, bags: int = 0) -> greedy.Blend:
+        """Select members among the candidates that have judged at least half as many rows as the most finished.
+
+        Parameters
+        ----------
+        steps
+            Additions at most.
+        bags
+            Random halves of the rows on which the selection is repeated and averaged; 0: once on all rows.
+        """
+        names = [n for n in self.begun if self.candidates[n].learner != "constant"] or self.begun
+        most = max(int(self.covered(n).sum()) for n in names)
+        names = [n for n in names if 2 * int(self.covered(n).sum()) >= most]
         covered = {n: self.covered(n) for n in names}
-        most = max(int(c.sum()) for c in covered.values())
         rows = next(c for c in covered.values() if int(c.sum()) == most)
         few = max(2000, min(BLEND_ROWS, BLEND_CELLS // self.task.scores))
         if most > few:
-            some = np.zeros(len(rows), dtype=bool)
-            some[self.seed.child("blend").generator().choice(np.flatnonzero(rows), few, replace=False)] = True
-            covered, rows = {n: c & some for n, c in covered.items()}, some
-        return greedy.select({n: self.margins(n) for n in names}, covered, self.judge(rows), steps)
+            rows = self._some(rows, few, 0)
+        margins = {n: self.margins(n) for n in names}
+        if not bags:
+            return greedy.select(margins, _within(covered, rows), self.judge(rows), steps)
+        weights: dict[str, float] = defaultdict(float)
+        for bag in range(bags):
+            half = self._some(rows, int(rows.sum()) // 2, 1 + bag)
+            chosen = greedy.select(margins, _within(covered, half), self.judge(half), steps).weights
+            for name, weight in chosen.items():
+                weights[name] += weight / bags
+        kept = {n: w for n, w in sorted(weights.items()) if w >= LEAST_WEIGHT} or dict(weights)
+        blend = {n: w / sum(kept.values()) for n, w in kept.items()}
+        return greedy.Blend(blend, self.judge(rows)(self.blended(blend)[0][rows]))
+
+    def _some(self, rows: NDArray[np.bool_], count: int, bag: int) -> NDArray[np.bool_]:
+        """Return a random part of the given rows."""
+        some = np.zeros(len(rows), dtype=bool)
+        chosen = self.seed.child("blend", bag).generator().choice(np.flatnonzero(rows), count, replace=False)
+        some[chosen] = True
+        return some
 
     def blended(self, weights: dict[str, float]) -> tuple[Margins, NDArray[np.bool_]]:
         """Return the blend's out-of-fold margins and which rows have any, shapes (n_rows, scores), (n_rows,)."""
@@ -131,3 +154,7 @@ class Race:
             here = self.covered(name)[:, None] * share
             total, weight = total + here * self.margins(name), weight + here
         return total / np.maximum(weight, 1e-12), weight[:, 0] > 0
+
+
+def _within(covered: dict[str, NDArray[np.bool_]], rows: NDArray[np.bool_]) -> dict[str, NDArray[np.bool_]]:
+    return {n: c & rows for n, c in covered.items()}

@@ -104,6 +104,11 @@ class Run:
             return self.units >= self.budget.work
         return self._left() <= 0
 
+    @property
+    def exhausted(self) -> bool:
+        """Whether earlier calls have spent all of the seconds."""
+        return self.budget.timed and bool(self.race.begun) and self._left() <= 0
+
     def _left(self) -> float:
         """Seconds that fits may still use; the very first may use a little of the reserve."""
         left = self.budget.left()
@@ -176,9 +181,8 @@ class Run:
     def _take(self, answer: Answer) -> None:
         job = answer.job
         phase = job.get("phase", "start")
-        self.phases[phase] = (
-            self.phases.get(phase, 0.0) + self.budget.elapsed() - job.get("elapsed", self.budget.elapsed())
-        )
+        taken = self.budget.elapsed() - job.get("elapsed", self.budget.elapsed())
+        self.phases[phase] = self.phases.get(phase, 0.0) + taken / len(self.pool.workers)
         if job["verb"] == "ask":
             for drawn in answer.reply.get("candidates", ()):
                 name = self.race.add(Candidate(drawn["learner"], drawn["settings"]))

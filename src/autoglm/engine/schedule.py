@@ -113,7 +113,11 @@ def _ask(race: Race, allowed: list[str]) -> Ask:
     used = {race.candidates[n].learner for n in race.blend().weights}
     learners = tuple(sorted(used & set(allowed))) or tuple(allowed)
     trials = tuple(
-        {"learner": race.candidates[n].learner, "settings": race.candidates[n].settings, "error": race.error(n, _screen(race))}
+        {
+            "learner": race.candidates[n].learner,
+            "settings": race.candidates[n].settings,
+            "error": race.error(n, _screen(race)),
+        }
         for n in race.searched
         if race.done(n) >= _screen(race)
     )

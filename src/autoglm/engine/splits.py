@@ -70,7 +70,9 @@ def make(
     repeats = REPEATS if rows <= 5000 else 1
     parts = np.stack([_stratified(target, task, count, seed.child("folds", r)) for r in range(repeats)])
     kind = "stratified " if task.kind != "regression" else ""
-    return Splits(parts, count, False, f"{count} {kind}random folds" + (f", up to {repeats} partitions" if repeats > 1 else ""))
+    return Splits(
+        parts, count, False, f"{count} {kind}random folds" + (f", up to {repeats} partitions" if repeats > 1 else "")
+    )
 
 
 def _count(rows: int) -> int:

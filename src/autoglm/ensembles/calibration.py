@@ -12,7 +12,7 @@ PRIOR_ROWS = 30.0  # how strongly log(temperature) is held at 0, in rows
 
 
 def temperature(margins: NDArray[np.float64], target: NDArray[np.int64], task: Task) -> float:
-    """Return the factor on margins that minimises the log-loss, in 0.25..4."""
+    """Return what margins are divided by so that the log-loss is smallest, in 0.25..4."""
     if task.kind == "regression":
         return 1.0
     penalty = PRIOR_ROWS / max(1, len(target))
@@ -33,4 +33,4 @@ def temperature(margins: NDArray[np.float64], target: NDArray[np.int64], task: T
             low, a, at_a = a, b, at_b
             b = low + golden * (high - low)
             at_b = loss(b)
-    return float(np.exp((low + high) / 2))
+    return float(np.exp(-(low + high) / 2))

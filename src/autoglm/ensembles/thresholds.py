@@ -70,4 +70,4 @@ def _coordinates(logs: NDArray[np.float64], target: NDArray[np.int64], metric: M
                 error = metric.error(target, (logs + trial).argmax(axis=1))
                 if error < best - 1e-12:
                     best, offset = error, trial
-    return offset - offset.mean()
+    return np.asarray(offset - offset.mean())

@@ -65,7 +65,7 @@ class Limits:
 
     seconds: float = float("inf")
     threads: int = 1
-    seed: Seed = Seed(42)
+    seed: Seed = field(default_factory=Seed)
     loss: str = "squared"
     started: float = field(default_factory=time.monotonic)
 

@@ -136,7 +136,7 @@ def _knots(matrix: Any, count: int) -> NDArray[np.float64]:
     if sp.issparse(matrix) or count == 0 or count * matrix.shape[1] > MOST_BASIS:
         return np.zeros((0, matrix.shape[1]))
     some = matrix[:: max(1, len(matrix) // 20_000)]
-    found = np.quantile(some, np.linspace(0, 1, count + 2)[1:-1], axis=0).astype(np.float64)
+    found: NDArray[np.float64] = np.quantile(some, np.linspace(0, 1, count + 2)[1:-1], axis=0).astype(np.float64)
     repeated = np.vstack([np.zeros((1, matrix.shape[1]), bool), np.diff(found, axis=0) <= 1e-9])
     binary = np.array([len(np.unique(c[:2000])) <= 2 for c in some.T], dtype=bool)
     found[repeated | binary] = np.nan
@@ -176,7 +176,7 @@ class Model:
     def save(self, folder: Path) -> None:
         """Write one npz file."""
         arrays = {"knots": self.knots, "weights": self.weights, "bias": self.bias}
-        np.savez(folder / "model.npz", **arrays, **self.prepared.arrays())
+        np.savez(folder / "model.npz", allow_pickle=False, **arrays, **self.prepared.arrays())
 
     @classmethod
     def load(cls, folder: Path) -> Self:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 WIDEST = 1_000  # columns of the features; of more, the best by a univariate score are kept
 BLOCK = 256  # rows predicted at once, few enough to stay in the cache
+FEWEST = 1_000  # judged rows below which the best epoch is picked on a part of the training rows instead
+INNER = 0.15  # that part
 BULK = 2_000  # rows from which answers are computed in float32
 VALID = 10_000  # rows of the validation sample at most
 
@@ -70,7 +72,13 @@ class Learner:
     batch: int = 256
 
     def fit(self, train: Sample, valid: Sample, task: Task, limits: Limits) -> Model:
-        """Train on `train`, keep the weights that are best on `valid`."""
+        """Train on `train`, keep the weights that are best on `valid`, or on a part of `train` where that is short.
+
+        The best of hundreds of epochs on a few dozen rows is partly luck, which flatters the score on just these
+        rows: on 462 rows the area under the ROC curve was .82 out of fold and .74 on new rows.
+        """
+        if len(valid) < FEWEST and len(train) > 40:
+            train, valid = _inner(train, limits)
         keep = _keep(train, task, limits)
         train, valid = replace(train, features=_narrow(train.features, keep)), _head(valid, keep)
         prep, x = tabular.fit(train.features, train.target, task, limits.seed.child("prep"))
@@ -214,9 +222,7 @@ class _Data:
     x: Array  # (n, d)
     y: NDArray[Any]  # (n,) codes or (n, 1) values
 
-    def batches(
-        self, members: int, size: int, rng: np.random.Generator
-    ) -> Iterator[tuple[Array, NDArray[Any]]]:
+    def batches(self, members: int, size: int, rng: np.random.Generator) -> Iterator[tuple[Array, NDArray[Any]]]:
         """One epoch, every member in its own order; rows that do not fill a batch are left out of it."""
         order = rng.permuted(np.tile(np.arange(len(self.x)), (members, 1)), axis=1)
         for start in range(0, len(self.x) - size + 1, size):
@@ -280,6 +286,14 @@ class _Clock:
 @cache
 def _blas() -> ThreadpoolController:
     return ThreadpoolController()
+
+
+def _inner(train: Sample, limits: Limits) -> tuple[Sample, Sample]:
+    """Split a random part off the training rows."""
+    order = limits.seed.child("inner").generator().permutation(len(train))
+    parts = order[int(INNER * len(train)) :], order[: int(INNER * len(train))]
+    first, second = (Sample(train.features.take(rows), train.target[rows]) for rows in parts)
+    return first, second
 
 
 def _head(valid: Sample, keep: NDArray[np.intp]) -> Sample:

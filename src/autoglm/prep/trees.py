@@ -94,7 +94,8 @@ class TreeInputs:
         about = {"categories": self.categories, "means": [p for p, _ in self.means]}
         write_json(folder / "inputs.json", about | {"crosses": self.crosses, "scales": self.scales})
         if self.means:
-            np.savez(folder / "inputs.npz", **{f"mean{i}": t for i, (_, t) in enumerate(self.means)})
+            tables = {f"mean{i}": t for i, (_, t) in enumerate(self.means)}
+            np.savez(folder / "inputs.npz", allow_pickle=False, **tables)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -124,7 +125,7 @@ def _table(codes: NDArray[np.intp], wanted: NDArray[np.float64], size: int) -> N
     prior = wanted.mean(axis=0)
     count = np.bincount(codes, minlength=size + 1)[:, None]
     total = np.column_stack([np.bincount(codes, w, minlength=size + 1) for w in wanted.T])
-    return ((total + SMOOTHING * prior) / (count + SMOOTHING)).astype(np.float32)
+    return np.asarray((total + SMOOTHING * prior) / (count + SMOOTHING), dtype=np.float32)
 
 
 def _crossfit(codes: NDArray[np.intp], wanted: NDArray[np.float64], size: int, parts: NDArray[Any]) -> Matrix:

@@ -1,0 +1,80 @@
+"""The state of a run: what is known does not depend on the order in which it became known."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from autoglm.core.metrics import METRICS
+from autoglm.core.seed import Seed
+from autoglm.core.task import Task
+from autoglm.engine import splits
+from autoglm.engine.journal import Candidate, Fit
+from autoglm.engine.race import Race
+
+TASK = Task("binary", "y", (0, 1))
+
+
+def race(rows: int = 80) -> Race:
+    target = np.random.default_rng(0).integers(0, 2, rows)
+    return Race(TASK, METRICS["log_loss"], target, splits.make(target, TASK, Seed(1)), Seed(1))
+
+
+def fits(state: Race, folder: Path, name: str, noise: float, parts: list[tuple[int, int]]) -> list[Fit]:
+    """Fits whose margins know the target, but for noise."""
+    draw, found = np.random.default_rng(len(name)), []
+    for repeat, fold in parts:
+        rows = state.splits.rows(repeat, fold)[1]
+        place = folder / name / f"{repeat}.{fold}"
+        place.mkdir(parents=True)
+        margins = (2.0 * state.target[rows] - 1 + noise * draw.normal(size=len(rows)))[:, None]
+        np.save(place / "oof.npy", margins.astype(np.float32))
+        found.append(Fit(name, repeat, fold, 1.0, 1.0, 1.0, place))
+    return found
+
+
+def test_nothing_finished_makes_an_empty_blend() -> None:
+    state = race()
+    state.add(Candidate("linear", {}))
+    assert state.blend().weights == {} and state.begun == []
+
+
+def test_asking_for_a_candidate_does_not_count_as_a_fit() -> None:
+    state = race()
+    assert state.done("gone") == 0 and not state.fits["gone"]
+    assert state.begun == []
+
+
+def test_the_order_of_fits_changes_nothing(tmp_path: Path) -> None:
+    state, other = race(), race()
+    for each in (state, other):
+        each.candidates |= {n: Candidate(n, {}) for n in ("a", "bb", "ccc")}
+    parts = [(r, k) for r in range(4) for k in range(8)]
+    every = [f for n, s in (("a", 1.0), ("bb", 2.0), ("ccc", 3.0)) for f in fits(state, tmp_path, n, s, parts)]
+    for fit in every:
+        state.finish(fit)
+    for i in np.random.default_rng(3).permutation(len(every)):
+        other.finish(every[i])
+    assert np.array_equal(state.margins("a"), other.margins("a"))
+    assert state.blend() == other.blend()
+    assert state.error("bb", 3) == other.error("bb", 3)
+
+
+def test_members_that_judged_as_many_but_other_rows_are_judged_by_their_own_target(tmp_path: Path) -> None:
+    for first, second in (("a", "bb"), ("bb", "a")):
+        state = race()
+        state.candidates |= {n: Candidate(n, {}) for n in ("a", "bb")}
+        state.finish(fits(state, tmp_path / first, first, 0.01, [(0, 0)])[0])
+        state.finish(fits(state, tmp_path / first, second, 0.01, [(0, 1)])[0])
+        assert state.blend(["a"]).error == pytest.approx(0.313, abs=0.01)
+        assert state.blend().error == pytest.approx(0.313, abs=0.01)
+
+
+def test_a_blend_covers_what_any_member_covers(tmp_path: Path) -> None:
+    state = race()
+    for fit in fits(state, tmp_path, "a", 1.0, [(0, 0), (0, 1)]) + fits(state, tmp_path, "bb", 1.0, [(0, 0)]):
+        state.finish(fit)
+    margins, here = state.blended({"a": 0.5, "bb": 0.5})
+    assert here.sum() == 20 and margins.shape == (80, 1)
+    only = state.splits.rows(0, 1)[1]
+    assert np.allclose(margins[only], state.margins("a")[only])

@@ -1,0 +1,194 @@
+"""The saved folder: whole or refused, safe to open, the same answers elsewhere."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import autoglm
+from autoglm import AutoML, Predictor, bundle
+from autoglm.core.errors import FolderError
+from autoglm.core.files import sha256
+
+CODE = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")  # how pickles of protocol 2 to 5 begin
+
+
+@pytest.fixture(scope="module")
+def table() -> pd.DataFrame:
+    draw = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": draw.normal(size=80), "c": draw.choice(list("xyz"), 80), "t": ["some words here"] * 80})
+    return frame.assign(y=np.where(frame["a"] > 0, "yes", "no"))
+
+
+@pytest.fixture(scope="module")
+def home(table: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with run and predictor, all kinds of learners in it."""
+    folder = tmp_path_factory.mktemp("home") / "model"
+    AutoML(work=12, folder=folder, search="none").fit(table, "y")
+    return folder
+
+
+@pytest.fixture
+def saved(home: Path, tmp_path: Path) -> Path:
+    """A saved copy that may be damaged."""
+    return autoglm.load(home).save(tmp_path / "saved")
+
+
+def edit(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    path = folder / "manifest.json"
+    about = json.loads(path.read_text())
+    change(about)
+    path.write_text(json.dumps(about))
+
+
+def model_file(folder: Path) -> Path:
+    return max((p for p in folder.glob("members/*/*/*") if p.is_file()), key=lambda p: p.stat().st_size)
+
+
+def test_a_copy_answers_the_same(home: Path, saved: Path, table: pd.DataFrame) -> None:
+    one, other = autoglm.load(home), autoglm.load(saved)
+    assert np.array_equal(one.predict_proba(table), other.predict_proba(table))
+    assert not (saved / "run").exists()
+    assert sorted(p.name for p in saved.iterdir()) == sorted(
+        [
+            "MODEL_CARD.md",
+            "encodings.json",
+            "encodings.npz",
+            "manifest.json",
+            "members",
+            "oof.npy",
+            "report.html",
+            "summary.json",
+        ]
+    )
+
+
+def test_nothing_in_it_runs_code_when_it_is_read(home: Path) -> None:
+    files = [p for p in home.rglob("*") if p.is_file()]
+    assert len(files) > 20
+    assert not [p for p in files if p.suffix in (".pkl", ".pickle", ".joblib", ".pt", ".py")]
+    assert not [p for p in files if p.read_bytes()[:2] in CODE]
+    for path in files:
+        if path.suffix in (".npy", ".npz"):
+            np.load(path, allow_pickle=False)
+
+
+@pytest.mark.parametrize("name", ["encodings.json", "encodings.npz", "summary.json", "oof.npy", "report.html"])
+def test_a_changed_file_is_refused(saved: Path, name: str) -> None:
+    whole = (saved / name).read_bytes()
+    (saved / name).write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    with pytest.raises(FolderError, match=rf"{name}.*hash"):
+        autoglm.load(saved)
+
+
+def test_a_truncated_model_is_refused(saved: Path) -> None:
+    path = model_file(saved)
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(FolderError, match=r"has 100 bytes, expected \d+: it is truncated"):
+        autoglm.load(saved)
+
+
+def test_a_missing_file_is_named_but_people_s_files_may_go(saved: Path, table: pd.DataFrame) -> None:
+    (saved / "report.html").unlink()
+    (saved / "MODEL_CARD.md").unlink()
+    assert len(autoglm.load(saved).predict(table)) == 80
+    path = model_file(saved)
+    path.unlink()
+    with pytest.raises(FolderError, match=rf"{path.name}' is missing"):
+        autoglm.load(saved)
+
+
+def test_no_manifest_or_no_folder(saved: Path, home: Path, tmp_path: Path) -> None:
+    with pytest.raises(FolderError, match=r"no folder .*saved2.*beside it: saved"):
+        autoglm.load(tmp_path / "saved2")
+    (saved / "manifest.json").unlink()
+    with pytest.raises(FolderError, match=r"holds no predictor \(no manifest.json\)"):
+        autoglm.load(saved)
+    unfinished = tmp_path / "unfinished"
+    shutil.copytree(home / "run", unfinished / "run")
+    with pytest.raises(FolderError, match="was not finished: repeat the same fit"):
+        autoglm.load(unfinished)
+
+
+def test_a_newer_format_says_how_to_upgrade(saved: Path) -> None:
+    edit(saved, lambda a: a.update(format=bundle.FORMAT + 1, version="9.9"))
+    with pytest.raises(FolderError, match=r"format 2, written by open-autoglm 9.9.*pip install -U"):
+        autoglm.load(saved)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"format": "x", "files": {}}', '{"format": 1}', "\x00"])
+def test_a_damaged_manifest_is_refused(saved: Path, text: str) -> None:
+    (saved / "manifest.json").write_text(text)
+    with pytest.raises(FolderError, match="is damaged"):
+        autoglm.load(saved)
+
+
+@pytest.mark.parametrize("key", ["task", "columns", "members", "temperature", "threads"])
+def test_a_manifest_without_what_a_predictor_needs_is_refused(saved: Path, key: str) -> None:
+    edit(saved, lambda a: a.pop(key))
+    with pytest.raises(FolderError, match=rf"is damaged \(without {key}"):
+        autoglm.load(saved)
+
+
+@pytest.mark.parametrize("name", ["../secret", "/etc/hostname", "members/../../secret"])
+def test_a_manifest_that_points_outside_is_refused(saved: Path, name: str) -> None:
+    secret = saved.parent / "secret"
+    secret.write_text("x")
+    edit(saved, lambda a: a["files"].update({name: {"sha256": sha256(secret), "bytes": 1}}))
+    with pytest.raises(FolderError, match="lies outside the folder"):
+        autoglm.load(saved)
+
+
+def test_a_link_that_leads_outside_is_refused(saved: Path, tmp_path: Path) -> None:
+    path = model_file(saved)
+    path.rename(tmp_path / "elsewhere")
+    path.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(FolderError, match="lies outside the folder"):
+        autoglm.load(saved)
+
+
+@pytest.mark.parametrize("fit", ["../../elsewhere", "members/none/0.0", "/etc"])
+def test_a_model_without_a_hash_is_refused(saved: Path, fit: str) -> None:
+    edit(saved, lambda a: a["members"][0]["fits"].append(fit))
+    with pytest.raises(FolderError, match="is not among its files"):
+        autoglm.load(saved)
+
+
+def test_files_without_hashes_are_refused(saved: Path) -> None:
+    edit(saved, lambda a: a["files"].update({"summary.json": 5}))
+    with pytest.raises(FolderError, match=r"no hash of 'summary.json'"):
+        autoglm.load(saved)
+    edit(saved, lambda a: a["files"].pop("summary.json"))
+    with pytest.raises(FolderError, match=r"without summary.json"):
+        autoglm.load(saved)
+
+
+def test_saving_never_takes_a_folder_of_something_else(saved: Path, tmp_path: Path, table: pd.DataFrame) -> None:
+    predictor = autoglm.load(saved)
+    other = tmp_path / "other"
+    other.mkdir()
+    assert predictor.save(other) == other
+    assert predictor.save(other) == other  # a predictor may be replaced
+    (other / "manifest.json").unlink()
+    with pytest.raises(FolderError, match="holds no predictor; choose a new folder"):
+        predictor.save(other)
+    with pytest.raises(FolderError, match=r"cannot save"):
+        predictor.save(other / "summary.json" / "below")
+    assert predictor.save(saved) == saved
+    assert len(autoglm.load(saved).predict(table)) == 80
+
+
+def test_a_new_fit_in_an_old_folder_takes_no_old_models(tmp_path: Path) -> None:
+    draw = np.random.default_rng(1)
+    one = pd.DataFrame({"a": draw.normal(size=60)})
+    other = pd.DataFrame({"a": draw.normal(size=60)})
+    quick: dict[str, Any] = {"work": 2, "threads": 1, "learners": ["linear"], "search": "none"}
+    AutoML(**quick, folder=tmp_path / "x").fit(one.assign(y=one["a"]), "y")
+    again = AutoML(**quick, folder=tmp_path / "x", fresh=True).fit(other.assign(y=-5 * other["a"]), "y")
+    alone: Predictor = AutoML(**quick).fit(other.assign(y=-5 * other["a"]), "y")
+    assert np.array_equal(again.predict(other), alone.predict(other))
