@@ -254,7 +254,7 @@ class AutoML:
         def digest(*arrays: Any) -> str:
             whole = hashlib.blake2b(digest_size=16)
             for array in arrays:
-                whole.update(np.ascontiguousarray(array))
+                whole.update(np.ascontiguousarray(array).data)
             return whole.hexdigest()
 
         sparse = table.features.sparse

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from autoglm.automl import Table
 
 BOOTSTRAPS = 200
+MOST_MODELS = 32  # models that answer a row: at .1-.2 ms each a single row stays below 10 ms
 BAGS = (
     10  # repeated selections; on four of four tables of tables-dev no worse, on two 0.5-1 % better than one selection
 )
@@ -89,7 +90,7 @@ def _steady(race: Race) -> greedy.Blend:
 def _cost(race: Race, name: str) -> float:
     """Microseconds that a member takes a row, all its fold models, one thread."""
     fits = race.fits[name].values()
-    return float(np.median([f.microseconds for f in fits])) * len(fits)
+    return float(np.median([f.microseconds for f in fits])) * min(len(fits), race.splits.count)
 
 
 def _judge(race: Race, weights: dict[str, float]) -> Callable[[dict[str, float]], float]:
@@ -105,13 +106,26 @@ def _offsets(race: Race, margins: NDArray[np.float64], target: NDArray[Any]) -> 
     return thresholds.offsets(softmax(margins, race.task), target, race.metric, race.seed)
 
 
+def _kept(race: Race, weights: dict[str, float]) -> dict[str, list[tuple[int, int]]]:
+    """Return the (repeat, fold) of each member's models that answer: the latest partitions go while there are many."""
+    kept = {n: sorted(race.fits[n]) for n in weights}
+    while sum(map(len, kept.values())) > MOST_MODELS:
+        largest = max(kept, key=lambda n: (kept[n][-1][0], len(kept[n]), n))
+        last = kept[largest][-1][0]
+        if last == 0:
+            break
+        kept[largest] = [key for key in kept[largest] if key[0] < last]
+    return kept
+
+
 def _members(race: Race, weights: dict[str, float]) -> list[dict[str, Any]]:
+    kept = _kept(race, weights)
     return [
         {
             "name": name,
             "learner": race.candidates[name].learner,
             "weight": weight,
-            "fits": [f"members/{name}/{r}.{k}" for r, k in sorted(race.fits[name])],
+            "fits": [f"members/{name}/{r}.{k}" for r, k in kept[name]],
         }
         for name, weight in sorted(weights.items(), key=lambda item: -item[1])
     ]
@@ -129,9 +143,9 @@ def _write(
     """Write everything but the manifest and return the files."""
     bundle.unfinish(folder)
     encoders.write(table.encodings, folder)
-    for name in weights:
-        for (repeat, fold), fit in run.race.fits[name].items():
-            bundle.keep(fit.folder, folder / "members" / name / f"{repeat}.{fold}")
+    for name, keys in _kept(run.race, weights).items():
+        for repeat, fold in keys:
+            bundle.keep(run.race.fits[name][repeat, fold].folder, folder / "members" / name / f"{repeat}.{fold}")
     predicted = margins[:, 0] if run.race.task.kind == "regression" else softmax(margins, run.race.task)
     summary["classes"] = report.per_class(summary["task"], target, predicted, summary["thresholds"])
     write_json(folder / "summary.json", summary)

@@ -119,7 +119,10 @@ class Race:
         bags
             Random halves of the rows on which the selection is repeated and averaged; 0: once on all rows.
         """
-        names = [n for n in self.begun if self.candidates[n].learner != "constant"] or self.begun
+        begun = sorted(self.begun)  # whatever order the fits came in
+        if not begun:
+            return greedy.Blend({}, float("inf"))
+        names = [n for n in begun if self.candidates[n].learner != "constant"] or begun
         most = max(int(self.covered(n).sum()) for n in names)
         names = [n for n in names if 2 * int(self.covered(n).sum()) >= most]
         covered = {n: self.covered(n) for n in names}

@@ -82,12 +82,11 @@ class TreeInputs:
         return np.hstack([features.dense, *extra]) if extra else np.asarray(features.dense)
 
     def _crossed(self, dense: Matrix) -> Matrix:
-        out = np.empty((len(dense), 2 * len(self.crosses)), dtype=np.float32)
-        for k, (i, j) in enumerate(self.crosses):
-            (ci, si), (cj, sj) = self.scales[2 * k], self.scales[2 * k + 1]
-            a, b = (dense[:, i] - np.float32(ci)) / np.float32(si), (dense[:, j] - np.float32(cj)) / np.float32(sj)
-            out[:, 2 * k], out[:, 2 * k + 1] = a - b, a * b
-        return out
+        pairs = np.array(self.crosses, dtype=np.intp).reshape(-1)
+        centre, spread = np.array(self.scales, dtype=np.float32).T
+        scaled = (dense[:, pairs] - centre) / spread
+        first, second = scaled[:, 0::2], scaled[:, 1::2]
+        return np.hstack([first - second, first * second])
 
     def save(self, folder: Path) -> None:
         """Write JSON and, when there are target means, an npz file."""

@@ -124,7 +124,8 @@ def tables(task: Task, rows: int = 120) -> list[tuple[str, Sample, Sample]]:
     mixed = _features(np.column_stack([gaps, codes, holed]), (0, 0, 0, 4, 40))
     plain = _features(numbers, (0, 0, 0))
     odd = np.column_stack([np.full(rows, np.nan), np.zeros(rows), numbers[:, 0] * 1e30, codes])
-    words = sp.random(rows, 30, 0.2, format="csr", dtype=np.float32, rng=np.random.default_rng(1))
+    counts = np.where(draw.random((rows, 30)) < 0.2, draw.random((rows, 30)), 0)
+    words = sp.csr_matrix(counts.astype(np.float32))
     texts = Features(mixed.dense, mixed.outputs, words, (("words", 30),))
     found = [
         ("mixed columns", mixed, target),
@@ -142,7 +143,7 @@ def _target(signal: NDArray[Any], task: Task) -> NDArray[Any]:
     if task.kind == "regression":
         return 1000.0 + 50.0 * signal
     cuts = np.quantile(signal, np.arange(1, len(task.classes)) / len(task.classes))
-    return np.digitize(signal, cuts).astype(np.int64)
+    return np.asarray(np.digitize(signal, cuts), dtype=np.int64)
 
 
 def _features(dense: NDArray[Any], cardinality: tuple[int, ...]) -> Features:
