@@ -35,6 +35,7 @@ BAGS = (
 FEWEST_BAGGED = 60
 TOLERATED = 1.01  # relative out-of-fold error that a steadier choice may cost
 BOOTSTRAP_ROWS = 20_000
+LATE = 1.0  # seconds after the budget at which importance is given up; half of what a call may be late
 LIBRARIES = ("numpy", "pandas", "pyarrow", "scipy", "scikit-learn", "lightgbm", "catboost", "xgboost-cpu", "optuna")
 
 
@@ -183,7 +184,8 @@ def _importance(run: Run, table: Table, weights: dict[str, float]) -> dict[str, 
         job |= {"columns": columns[part::parts], "metric": metric, "seconds": seconds, "seed": race.seed.value}
         run.pool.send(job, time.monotonic() + seconds * 1.4 + 0.4)
     drops: dict[str, list[float]] = {}
-    while any(j["verb"] == "importance" for j in run.pool.busy):
+    end = time.monotonic() + max(0.3, run.budget.left() + LATE)  # a worker that had to be replaced may not come back
+    while time.monotonic() < end and any(j["verb"] == "importance" for j in run.pool.busy):
         for answer in run.pool.answers():
             drops |= answer.reply.get("drops", {})
     return drops
