@@ -25,13 +25,17 @@ MB = 1e6
 
 @dataclass(frozen=True)
 class Peak:
-    """The moment at which the process tree held most; sizes are bytes, `at` is seconds."""
+    """The moment at which the process tree held most; `sizes` are bytes (the caller's first), `at` is seconds."""
 
-    total: int
-    parent: int
+    sizes: tuple[int, ...]
     at: float
     event: str
     frame: int
+
+    @property
+    def total(self) -> int:
+        """Bytes of all processes."""
+        return sum(self.sizes)
 
     @property
     def limit(self) -> float:
@@ -39,7 +43,8 @@ class Peak:
         return 3 * self.frame + 500 * MB
 
     def __str__(self) -> str:
-        where = f"{self.parent / MB:,.0f} MB of it in the calling process"
+        caller, *workers = (f"{size / MB:,.0f}" for size in self.sizes)
+        where = f"the calling process {caller}, workers {' + '.join(workers)}"
         return f"{self.total / MB:,.0f} MB ({where}), at {self.at:.0f} s, after: {self.event}"
 
 
@@ -55,13 +60,14 @@ def peak(rows: int, columns: int, seconds: float, learners: str = "") -> Peak:
     return Peak(*found, frame=int(_frame(1, columns).memory_usage(index=False).sum()) * rows)
 
 
-def _watch(tree: psutil.Process, process: subprocess.Popen[bytes], log: IO[str]) -> tuple[int, int, float, str]:
-    """Return total and parent's bytes at the peak, when it was, and the last event before it."""
-    started, best = time.monotonic(), (0, 0, 0.0, "")
+def _watch(tree: psutil.Process, process: subprocess.Popen[bytes], log: IO[str]) -> tuple[tuple[int, ...], float, str]:
+    """Return the sizes at the peak, when it was, and the last event before it."""
+    started = time.monotonic()
+    best: tuple[tuple[int, ...], float, str] = ((0,), 0.0, "")
     while process.poll() is None:
-        sizes = [_pss(p) for p in _tree(tree)]
-        if sum(sizes) > best[0]:
-            best = (sum(sizes), sizes[0], time.monotonic() - started, _last_line(log))
+        sizes = tuple(_pss(p) for p in _tree(tree))
+        if sum(sizes) > sum(best[0]):
+            best = (sizes, time.monotonic() - started, _last_line(log))
         time.sleep(EVERY)
     return best
 

@@ -95,6 +95,7 @@ def test_work_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert state(AutoML(**options, work=3, folder=tmp_path / "x").fit(table(), "y")) == state(first)
 
 
+@pytest.mark.slow
 def test_seconds_spent_are_not_spent_again_and_more_of_them_extend(tmp_path: Path) -> None:
     options: dict[str, Any] = {"folder": tmp_path / "x", "learners": ["linear", "forest"]}
     first = AutoML(**options, seconds=5).fit(table(), "y")

@@ -163,7 +163,7 @@ class AutoGLMClassifier(ClassifierMixin, _Facade):
     n_features_in_
         Number of columns.
     feature_names_in_
-        Their names, when all are text; shape (n_features_in_,).
+        Their names, when all are text; shape (n_features,).
     predictor_
         The `Predictor`: leaderboard, importance, report, save.
     """
@@ -227,7 +227,7 @@ class AutoGLMRegressor(RegressorMixin, _Facade):
     n_features_in_
         Number of columns.
     feature_names_in_
-        Their names, when all are text; shape (n_features_in_,).
+        Their names, when all are text; shape (n_features,).
     predictor_
         The `Predictor`: leaderboard, importance, report, save.
     """

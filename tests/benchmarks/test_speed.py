@@ -44,4 +44,4 @@ def test_the_table_of_readings_is_real_and_long_enough() -> None:
 
 def test_memory_of_a_process_is_counted() -> None:
     assert peak._pss(psutil.Process(os.getpid())) > 10e6
-    assert peak.Peak(2 * 10**9, 10**9, 3.0, "", 160 * 10**6).limit == pytest.approx(980e6)
+    assert peak.Peak((10**9, 10**9), 3.0, "", 160 * 10**6).limit == pytest.approx(980e6)

@@ -36,7 +36,7 @@ def made(folder: Path, name: str, content: str | bytes) -> Path:
         ("rows.jsonl", '{"a":1,"b":{"c":2}}\n{"a":2,"b":{"c":3}}\n', ["a", "b.c"], [2, 3]),
         ("list.json", '[{"a":1},{"a":2}]', ["a"], [2]),
         ("columns.json", '{"a":[1,2],"b":["x","y"]}', ["a", "b"], [2, "y"]),
-        ("packed.csv.gz", gzip.compress(b"a,b\n1,2\n"), ["a", "b"], [1, 2]),
+        ("packed.csv.gz", gzip.compress(b"a,b\n1,2\n", mtime=0), ["a", "b"], [1, 2]),
     ],
 )
 def test_read(tmp_path: Path, name: str, content: str | bytes, columns: list[str], last: list[object]) -> None:
@@ -69,7 +69,7 @@ def test_repairs_are_noted(tmp_path: Path, content: str | bytes, shape: tuple[in
         ("a.json", "3", "without rows"),
         ("a.parquet", b"PAR1garbage", "damaged Parquet"),
         ("a.arrow", b"ARROW1garbage", "damaged Arrow"),
-        ("a.csv.gz", gzip.compress(b"a,b\n1,2\n" * 1000)[:-9], "complete"),
+        ("a.csv.gz", gzip.compress(b"a,b\n1,2\n" * 1000, mtime=0)[:-9], "complete"),
         ("a.zip", b"PK\x03\x04zz", "cannot be read"),
     ],
 )
