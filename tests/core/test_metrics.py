@@ -72,7 +72,7 @@ def test_value_metrics_agree_with_scikit_learn(name: str, expected: Callable[...
     assert METRICS[name].function(truth, value) == pytest.approx(expected(truth, value))
 
 
-@pytest.mark.parametrize("metric", METRICS.values(), ids=str)
+@pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS)
 def test_error_turns_back_into_score(metric: Metric) -> None:
     assert metric.score(0.25) == pytest.approx(0.75 if metric.greater else 0.25)
 
