@@ -12,7 +12,6 @@ import pytest
 from autoglm import commands
 from autoglm.automl import SEARCHES
 from autoglm.commands import fit
-from autoglm.core.errors import FitError
 from autoglm.core.task import KINDS
 from autoglm.engine.run import Event
 
@@ -112,7 +111,7 @@ def test_the_choices_are_those_of_the_engine() -> None:
 def test_ctrl_c_before_the_first_model(run: Run, table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def early(recipe: Any, *_: object, **__: object) -> None:
         recipe.progress(Event("note", 0.1, "interrupted: keeping what there is"))
-        raise FitError("no model could be fitted")
+        raise KeyboardInterrupt
 
     monkeypatch.setattr("autoglm.automl.AutoML.fit", early)
     done = run("fit", table, "--target", "churn", "--quiet")

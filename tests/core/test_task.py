@@ -63,6 +63,6 @@ def test_three_classes_are_not_binary() -> None:
 
 
 def test_an_unknown_class_is_named() -> None:
-    task = infer(pd.Series(["a", "b"]), "y")
+    task = infer(pd.Series(["a", "b"] * 2), "y")
     with pytest.raises(DataError, match="'z'"):
         task.encode(pd.Series(["z"]))

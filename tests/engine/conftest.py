@@ -28,12 +28,12 @@ Model = constant.Model
 '''
 NAN = "return constant.Model((float('nan'),) * task.scores)"
 BODIES = {
-    "rogue_hangs": ["while True:", "    time.sleep(1)"],
     "rogue_exits": ["os._exit(7)"],
-    "rogue_bursts": ["held = []", "while len(held) < 60:", "    held.append(np.ones(2**22))", "    time.sleep(0.02)"],
     "rogue_raises": ["raise ValueError('boom\\nand more')"],
     "rogue_nan": [NAN],
     "rogue_prints": ["print('{')", "os.write(1, b'noise')"],
+    "rogue_hangs": ["while True:", "    time.sleep(1)"],
+    "rogue_bursts": ["held = []", "while len(held) < 60:", "    held.append(np.ones(2**22))", "    time.sleep(0.02)"],
 }
 
 

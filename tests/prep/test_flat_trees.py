@@ -31,7 +31,7 @@ def test_lightgbm_keeps_its_answers(missing: bool, classes: int) -> None:
     settings = {"objective": {0: "regression", 2: "binary"}.get(classes, "multiclass"), "verbose": -1, "num_leaves": 15}
     settings |= {"num_class": classes} if classes > 2 else {}
     model = lgb.train(settings | {"min_data_per_group": 5}, lgb.Dataset(matrix, target, categorical_feature=[4]), 20)
-    flat = flat_trees.booster(flat_trees.from_lightgbm(model.model_to_string()), 5)
+    flat = flat_trees.booster(flat_trees.from_lightgbm(model.model_to_string()), 5, max(1, classes * (classes > 2)))
     new = table(2000, True, seed=1)[0]  # missing values where training had none, unseen codes
     new[:50, 4] = 500
     expected = model.predict(new, raw_score=True).reshape(len(new), -1)
@@ -44,7 +44,7 @@ def test_a_stump_without_a_split() -> None:
     model = lgb.train(
         {"objective": "regression", "verbose": -1}, lgb.Dataset(matrix, np.r_[np.zeros(20), np.ones(20)]), 2
     )
-    flat = flat_trees.booster(flat_trees.from_lightgbm(model.model_to_string()), 2)
+    flat = flat_trees.booster(flat_trees.from_lightgbm(model.model_to_string()), 2, 1)
     np.testing.assert_allclose(flat_trees.margins(flat, matrix, 1, 1), model.predict(matrix)[:, None], atol=1e-6)
 
 
@@ -55,7 +55,7 @@ def test_forests_keep_their_answers(missing: bool, classes: int) -> None:
     target = np.digitize(value, [-1, 1]) if classes == 3 else (value > 0).astype(int)
     task = Task("multiclass" if classes == 3 else "binary", "y", tuple(range(classes)))
     forest = ExtraTreesClassifier(20, min_samples_leaf=3, random_state=0).fit(matrix, target)
-    flat = flat_trees.booster(list(_trees(forest.estimators_, task, list(range(classes)))), 5)
+    flat = flat_trees.booster(list(_trees(forest.estimators_, task, list(range(classes)))), 5, task.scores)
     expected = forest.predict_proba(matrix)[:, 1:] if classes == 2 else forest.predict_proba(matrix)
     np.testing.assert_allclose(flat_trees.margins(flat, matrix, task.scores, 1), expected, atol=1e-5)
 
@@ -63,5 +63,5 @@ def test_forests_keep_their_answers(missing: bool, classes: int) -> None:
 def test_a_regression_forest_keeps_its_answers() -> None:
     matrix, value = table(1000, True)
     forest = RandomForestRegressor(20, random_state=0).fit(matrix, value)
-    flat = flat_trees.booster(list(_trees(forest.estimators_, Task("regression", "y"), [])), 5)
+    flat = flat_trees.booster(list(_trees(forest.estimators_, Task("regression", "y"), [])), 5, 1)
     np.testing.assert_allclose(flat_trees.margins(flat, matrix, 1, 1)[:, 0], forest.predict(matrix), atol=1e-4)

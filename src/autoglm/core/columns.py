@@ -55,7 +55,7 @@ class Column:
     @cached_property
     def present(self) -> NDArray[Any]:
         """The values that are not missing."""
-        return self.values[~self.missing]
+        return self.values[~self.missing] if self.missing.any() else self.values
 
     @cached_property
     def tally(self) -> tuple[NDArray[Any], NDArray[np.int64]]:

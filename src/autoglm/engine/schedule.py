@@ -57,7 +57,10 @@ def waves(race: Race, features: Features, allowed: list[str], search: str) -> It
     enter = [Candidate(*e) for e in safety_net(rows, features) if e[0] in allowed]
     race.net = tuple(race.add(c) for c in enter)
     yield [Fold(n, 0, 0, 0.10, "safety net") for n in race.net]
-    entries = [race.add(Candidate(*e)) for e in portfolio(rows, features, race.task) if e[0] in allowed]
+    planned = [Candidate(*e) for e in portfolio(rows, features, race.task) if e[0] in allowed]
+    ours = {c.learner for c in [*planned, *enter]}
+    planned += [Candidate(name, {}) for name in allowed if name not in ours]  # third parties' learners
+    entries = [race.add(c) for c in planned]
     screen = _screen(race)
     yield [Fold(n, 0, k, 0.25, "portfolio") for k in range(screen) for n in [*entries, *race.net]]
     while wave := _complete(race, [*entries, *race.net]):

@@ -41,7 +41,7 @@ def job(data: Any, asked: dict[str, Any]) -> dict[str, Any]:
     end = time.monotonic() + asked["seconds"]
     metric, task = METRICS[asked["metric"]], data.task
     drops: dict[str, list[float]] = defaultdict(list)
-    for turn, fold in enumerate(sorted({int(f) for m in asked["members"] for f in m["fits"]})):
+    for fold in sorted({int(f) for m in asked["members"] for f in m["fits"]}):
         if time.monotonic() > end:
             break
         members = [
@@ -49,9 +49,9 @@ def job(data: Any, asked: dict[str, Any]) -> dict[str, Any]:
             for m in asked["members"]
             if str(fold) in m["fits"]
         ]
-        generator = Seed(asked["seed"]).child("permutation", fold).generator()
+        seed = Seed(asked["seed"]).child("permutation", fold)
         rows = data.splits.rows(0, fold)[1]
-        rows = np.sort(generator.permutation(rows)[:MOST_ROWS])
+        rows = np.sort(seed.generator().permutation(rows)[:MOST_ROWS])
         features, target = data.features.take(rows), data.target[rows]
 
         def error(changed: Features, members: Any = members, target: Any = target) -> float:
@@ -62,9 +62,9 @@ def job(data: Any, asked: dict[str, Any]) -> dict[str, Any]:
 
         whole = error(features)
         for name in asked["columns"]:
-            if (time.monotonic() > end and turn == 0) or time.monotonic() > end:
+            if time.monotonic() > end:
                 break
-            order = generator.permutation(len(rows))
+            order = seed.child(name).generator().permutation(len(rows))  # columns may be shared out to workers
             drops[name].append(error(shuffled(features, name, order)) - whole)
     return {"drops": dict(drops)}
 

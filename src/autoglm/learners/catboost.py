@@ -23,6 +23,7 @@ from autoglm.learners import Limits, Sample
 if TYPE_CHECKING:
     import optuna
 
+ABSENT = 3.0  # how far below the least likely class one that the fold lacks is put
 OBJECTIVES = {"binary": "Logloss", "multiclass": "MultiClass", "squared": "RMSE", "absolute": "MAE"}
 
 
@@ -43,16 +44,18 @@ class Learner:
 
     def fit(self, train: Sample, valid: Sample, task: Task, limits: Limits) -> Model:
         """Boost until the loss on `valid` has not fallen for `patience` rounds, or the time is up."""
-        data, held = _pool(train.features, train.target), _pool(valid.features, valid.target)
+        present = np.unique(train.target) if task.kind == "multiclass" else np.zeros(0, dtype=np.int64)
+        if len(present) == task.scores:
+            present = present[:0]
+        data, held = _labelled(train, present), _labelled(valid, present)
         rate = self.learning_rate or _rate(len(train))
         stop = _Clock(limits)
         booster = cb.CatBoost(self._parameters(task, limits, rate))
         booster.fit(data, eval_set=held, callbacks=[stop] if np.isfinite(limits.seconds) else None)
-        return Model(booster, task.scores)
+        return Model(booster, task.scores, tuple(int(c) for c in present))
 
     def _parameters(self, task: Task, limits: Limits, rate: float) -> dict[str, Any]:
-        parameters = {"classes_count": task.scores} if task.kind == "multiclass" else {}  # a fold may lack one
-        return parameters | {
+        return {
             "loss_function": OBJECTIVES[limits.loss if task.kind == "regression" else task.kind],
             "iterations": self.rounds,
             "learning_rate": rate,
@@ -99,6 +102,14 @@ def _rate(rows: int) -> float:
     return float(np.clip(0.02 * rows**0.15, 0.04, 0.12))
 
 
+def _labelled(sample: Sample, present: NDArray[np.int64]) -> cb.Pool:
+    """Return rows with their target; where a fold lacks classes, only those `present`, numbered anew."""
+    if not len(present):
+        return _pool(sample.features, sample.target)
+    rows = np.flatnonzero(np.isin(sample.target, present))
+    return _pool(sample.features.take(rows), np.searchsorted(present, sample.target[rows]))
+
+
 def _pool(features: Features, target: NDArray[Any] | None = None) -> cb.Pool:
     categories, numbers = features.categories, features.numbers
     if not len(categories):
@@ -114,25 +125,37 @@ def _pool(features: Features, target: NDArray[Any] | None = None) -> cb.Pool:
 
 @dataclass(frozen=True)
 class Model:
-    """A CatBoost model."""
+    """A CatBoost model.
+
+    Parameters
+    ----------
+    present
+        Codes of the classes that it knows; empty: all.
+    """
 
     booster: cb.CatBoost
     scores: int
+    present: tuple[int, ...] = ()
 
     def predict(self, features: Features, threads: int = 1) -> NDArray[np.float64]:
         """Return raw formula values, shape (n, scores)."""
         rows: Any = _pool(features) if len(features.categories) else np.asarray(features.dense)
         raw = self.booster.predict(rows, prediction_type="RawFormulaVal", thread_count=threads)
-        return np.asarray(raw, dtype=np.float64).reshape(len(features), self.scores)
+        if not self.present:
+            return np.asarray(raw, dtype=np.float64).reshape(len(features), self.scores)
+        margins = np.full((len(features), self.scores), raw.min(axis=1, keepdims=True) - ABSENT)
+        margins[:, list(self.present)] = raw
+        return margins
 
     def save(self, folder: Path) -> None:
         """Write CatBoost's own binary format."""
         self.booster.save_model(str(folder / "model.cbm"))
-        write_json(folder / "model.json", {"scores": self.scores})
+        write_json(folder / "model.json", {"scores": self.scores, "present": self.present})
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote."""
         booster = cb.CatBoost()
         booster.load_model(str(folder / "model.cbm"))
-        return cls(booster, read_json(folder / "model.json")["scores"])
+        about = read_json(folder / "model.json")
+        return cls(booster, about["scores"], tuple(about["present"]))

@@ -25,7 +25,7 @@ from autoglm.prep.trees import TreeInputs
 if TYPE_CHECKING:
     import optuna
 
-MOST_NODES = 400_000  # of all trees and classes of one fit: bounds file size, memory and latency
+MOST_NODES = 200_000  # of all trees and classes of one fit: bounds file size, memory and latency
 STEP = 10  # trees grown between two looks at the clock
 
 
@@ -36,7 +36,7 @@ class Learner:
     name: ClassVar[str] = "forest"
 
     splits: str = "random"
-    trees: int = 150
+    trees: int = 100
     min_leaf: int = 1
     features: float = 0.5
     rows: int = 100_000
@@ -59,7 +59,7 @@ class Learner:
             if nodes > MOST_NODES:
                 break
         trees = _trees(forest.estimators_, task, [int(c) for c in getattr(forest, "classes_", ())])
-        return Model(flat_trees.booster(list(trees), matrix.shape[1]), inputs, task.kind, task.scores)
+        return Model(flat_trees.booster(list(trees), matrix.shape[1], task.scores), inputs, task.kind, task.scores)
 
     def _most_trees(self, task: Task) -> int:
         return self.trees if task.kind != "multiclass" else max(10, min(self.trees, 1000 // task.scores))
@@ -102,18 +102,19 @@ def _trees(estimators: list[Any], task: Task, classes: list[int]) -> Iterator[fl
         outputs = [(0, value[:, 0])]
         if task.kind != "regression":
             share = value / value.sum(axis=1, keepdims=True)
-            outputs = [(c - (task.scores == 1), share[:, i]) for i, c in enumerate(classes)]
+            outputs = [(c, share[:, i]) for i, c in enumerate(classes)]
+            if task.kind == "binary":
+                outputs = [(0, share[:, classes.index(1)] if 1 in classes else np.zeros(len(share)))]
         for output, leaves in outputs:
-            if output >= 0:
-                yield flat_trees.Tree(
-                    tree.children_left.astype(np.int32),
-                    tree.children_right.astype(np.int32),
-                    tree.feature.astype(np.int32),
-                    tree.threshold,
-                    tree.missing_go_to_left.astype(bool),
-                    leaves / len(estimators),
-                    output,
-                )
+            yield flat_trees.Tree(
+                tree.children_left.astype(np.int32),
+                tree.children_right.astype(np.int32),
+                tree.feature.astype(np.int32),
+                tree.threshold,
+                tree.missing_go_to_left.astype(bool),
+                leaves / len(estimators),
+                output,
+            )
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ class Learner:
         booster = lgb.train(self._parameters(train, task, limits), data, self.rounds, [held], callbacks=[stop])
         best = stop.best_round + 1
         text = booster.model_to_string(num_iteration=best)
-        flat = flat_trees.booster(flat_trees.from_lightgbm(text), matrix.shape[1])
+        flat = flat_trees.booster(flat_trees.from_lightgbm(text), matrix.shape[1], task.scores)
         return Model(text, flat, inputs, task.scores)
 
     def _patience(self) -> int:

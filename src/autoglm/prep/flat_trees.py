@@ -97,9 +97,8 @@ def _lightgbm_tree(block: str, output: int) -> Tree:
     )
 
 
-def booster(trees: Sequence[Tree], n_features: int) -> xgb.Booster:
-    """Return a booster whose margin is the sum over trees, one column an output."""
-    outputs = 1 + max(t.output for t in trees)
+def booster(trees: Sequence[Tree], n_features: int, outputs: int) -> xgb.Booster:
+    """Return a booster whose margin is the sum over trees, one column an output; some outputs may have no tree."""
     flat = [_xgboost_tree(siblings_adjacent(t), i, n_features) for i, t in enumerate(trees)]
     model = {
         "cats": {"enc": [], "feature_segments": [], "sorted_idx": []},

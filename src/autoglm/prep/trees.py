@@ -86,7 +86,8 @@ class TreeInputs:
         centre, spread = np.array(self.scales, dtype=np.float32).T
         scaled = (dense[:, pairs] - centre) / spread
         first, second = scaled[:, 0::2], scaled[:, 1::2]
-        return np.hstack([first - second, first * second])
+        with np.errstate(over="ignore", invalid="ignore"):  # a product beyond float32 is as good as the largest
+            return np.hstack([first - second, first * second])
 
     def save(self, folder: Path) -> None:
         """Write JSON and, when there are target means, an npz file."""
