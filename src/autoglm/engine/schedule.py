@@ -58,7 +58,7 @@ def waves(race: Race, features: Features, allowed: list[str], search: str) -> It
     race.net = tuple(race.add(c) for c in enter)
     yield [Fold(n, 0, 0, 0.10, "safety net") for n in race.net]
     planned = [Candidate(*e) for e in portfolio(rows, features, race.task) if e[0] in allowed]
-    ours = {c.learner for c in [*planned, *enter]}
+    ours = {"constant", *(c.learner for c in [*planned, *enter])}
     planned += [Candidate(name, {}) for name in allowed if name not in ours]  # third parties' learners
     entries = [race.add(c) for c in planned]
     screen = _screen(race)
