@@ -156,6 +156,7 @@ class AutoML:
             tell(Event("phase", budget.elapsed(), "reading the table"))
             table = self._read(frame, target, groups, time)
             run, features = self._prepare(table, folder, pool, budget, allowed, tell)
+            table = replace(table, features=features)  # the file, shared with the workers, instead of a copy
             if run.exhausted and bundle.holds(folder, run.identity):
                 return Predictor.load(folder, home)
             found = checking.submit(findings, table)  # beside the first fits
@@ -246,7 +247,7 @@ class AutoML:
         reserve = _reserve(budget.seconds, table)
         run = Run(race, journal, pool, budget, identity, loss, self.search, reserve, tell, {})
         tell(Event("phase", budget.elapsed(), f"{table.task.kind}: {parts.scheme}", None, len(finished)))
-        return run, table.features
+        return run, Features.load(journal.data)
 
     def _identity(self, table: Table, parts: splits.Splits) -> dict[str, Any]:
         """What must be the same for a run to continue."""

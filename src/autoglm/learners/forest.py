@@ -20,7 +20,7 @@ from autoglm.core.files import read_json, write_json
 from autoglm.core.task import Task
 from autoglm.learners import Limits, Sample
 from autoglm.prep import flat_trees
-from autoglm.prep.trees import TreeInputs
+from autoglm.prep.trees import TreeInputs, finite
 
 if TYPE_CHECKING:
     import optuna
@@ -45,11 +45,11 @@ class Learner:
     def fit(self, train: Sample, valid: Sample, task: Task, limits: Limits) -> Model:
         """Grow trees until there are `trees` of them or the time is up; `valid` is not used."""
         inputs, matrix = TreeInputs.fit(train.features, train.target, task, limits.seed, self.means, 0)
-        matrix = np.clip(matrix, -3e38, 3e38)
         target = train.target
         if len(target) > self.rows:
             some = limits.seed.child("rows").generator().choice(len(target), self.rows, replace=False)
             matrix, target = matrix[some], target[some]
+        matrix = finite(matrix)
         forest = self._recipe(len(target), matrix.shape[1], task, limits)
         most = max(STEP, self._most_trees(task))
         while len(getattr(forest, "estimators_", ())) < most and not limits.over(0.6):
@@ -129,7 +129,7 @@ class Model:
 
     def predict(self, features: Features, threads: int = 1) -> NDArray[np.float64]:
         """Return log-odds, log-probabilities or values, shape (n, scores)."""
-        matrix = np.clip(self.inputs.transform(features), -3e38, 3e38)
+        matrix = finite(self.inputs.transform(features))
         raw = flat_trees.margins(self.booster, matrix, self.scores, threads)
         if self.kind == "regression":
             return raw

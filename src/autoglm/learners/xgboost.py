@@ -18,7 +18,7 @@ from autoglm.core.files import read_json, write_json
 from autoglm.core.task import Task
 from autoglm.learners import Limits, Sample
 from autoglm.prep import flat_trees
-from autoglm.prep.trees import TreeInputs
+from autoglm.prep.trees import TreeInputs, finite
 
 if TYPE_CHECKING:
     import optuna
@@ -49,9 +49,9 @@ class Learner:
     def fit(self, train: Sample, valid: Sample, task: Task, limits: Limits) -> Model:
         """Boost until the loss on `valid` has not fallen for `patience` rounds, or the time is up."""
         inputs, matrix = TreeInputs.fit(train.features, train.target, task, limits.seed, True, 0)
-        data = xgb.QuantileDMatrix(_finite(matrix), train.target, nthread=limits.threads)
+        data = xgb.QuantileDMatrix(finite(matrix), train.target, nthread=limits.threads)
         held = xgb.QuantileDMatrix(
-            _finite(inputs.transform(valid.features)), valid.target, ref=data, nthread=limits.threads
+            finite(inputs.transform(valid.features)), valid.target, ref=data, nthread=limits.threads
         )
         stop = _Stop(self.patience, limits)
         booster = xgb.train(
@@ -90,10 +90,6 @@ class Learner:
         )
 
 
-def _finite(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.asarray(np.clip(matrix, -3e38, 3e38), dtype=np.float32)
-
-
 class _Stop(xgb.callback.TrainingCallback):
     """Ends boosting when the held-out loss has stopped falling or the fit's time is up."""
 
@@ -119,7 +115,7 @@ class Model:
 
     def predict(self, features: Features, threads: int = 1) -> NDArray[np.float64]:
         """Return margins, shape (n, scores)."""
-        return flat_trees.margins(self.booster, _finite(self.inputs.transform(features)), self.scores, threads)
+        return flat_trees.margins(self.booster, finite(self.inputs.transform(features)), self.scores, threads)
 
     def save(self, folder: Path) -> None:
         """Write XGBoost's UBJSON."""

@@ -20,6 +20,7 @@ from autoglm.core.seed import Seed
 from autoglm.core.task import Task
 
 SMOOTHING = 10.0  # rows of prior in a target mean; the usual 5-20 differ little
+LARGEST = np.float32(3e38)  # libraries refuse infinity
 MOST_CLASSES = 6  # target means are made for at most so many classes
 Matrix = NDArray[np.float32]
 
@@ -107,6 +108,12 @@ class TreeInputs:
                 means = [(p, tables[f"mean{i}"]) for i, p in enumerate(about["means"])]
         crosses = tuple((int(i), int(j)) for i, j in about["crosses"])
         return cls(tuple(about["categories"]), tuple(means), crosses, tuple((c, s) for c, s in about["scales"]))
+
+
+def finite(matrix: Matrix) -> Matrix:
+    """Return the matrix with values beyond float32's range clipped, without a copy where there are none."""
+    low, high = (f.reduce(matrix, axis=None, initial=0.0) for f in (np.fmin, np.fmax))
+    return np.clip(matrix, -LARGEST, LARGEST) if max(-low, high) > LARGEST else matrix
 
 
 def _codes(values: NDArray[np.float32], size: int) -> NDArray[np.intp]:

@@ -9,6 +9,7 @@ from autoglm.core.task import Task
 
 Entry = tuple[str, dict[str, Any], int]  # learner, settings, rows at most (0: all)
 
+LONGEST_CROSSED = 200_000  # rows above which crosses of numbers cost more memory than they are worth
 LONG = 30_000  # rows above which the first fits are made on a sample
 
 
@@ -26,13 +27,14 @@ def safety_net(rows: int, features: Features) -> list[Entry]:
 def portfolio(rows: int, features: Features, task: Task) -> list[Entry]:
     """Return the candidates that are always tried, best value first."""
     categories = len(features.categories) > 0
+    crosses = 12 if rows <= LONGEST_CROSSED else 0
     entries: list[Entry] = [
         ("lightgbm", {}, 0),
         ("catboost", {}, 0),
         ("linear", {"knots": 6}, 0),
         ("mlp", {}, 0),
         ("forest", {}, 0),
-        ("lightgbm", {"means": categories, "crosses": 12, "extra_trees": True, "num_leaves": 24}, 0),
+        ("lightgbm", {"means": categories, "crosses": crosses, "extra_trees": True, "num_leaves": 24}, 0),
         ("xgboost", {}, 0),
         ("lightgbm", {"learning_rate": 0.03, "num_leaves": 12, "feature_fraction": 0.5, "extra_trees": True}, 0),
         ("catboost", {"depth": 4, "learning_rate": 0.07, "l2_leaf_reg": 6.0}, 0),
