@@ -295,7 +295,7 @@ def _reserve(seconds: float, table: Table) -> float:
     share = float(np.clip(0.05 * seconds, 0.8, 6.0))
     rows, columns = table.features.dense.shape
     longer = 0.06 * rows * columns / 1e6 + 0.00025 * columns + 0.6 * rows * table.task.scores / 1e6
-    return share + longer + 3.0 * rows / 1e6
+    return float(share + longer + 3.0 * rows / 1e6)
 
 
 def load(folder: str | Path) -> Predictor:
