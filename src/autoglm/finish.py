@@ -45,6 +45,7 @@ def finish(run: Run, table: Table, folder: Path, identity: dict[str, Any], found
     blend = _steady(race)
     microseconds = {n: _cost(race, n) for n in blend.weights} if run.budget.timed else {}
     weights = pruning.prune(blend.weights, microseconds, _judge(race, blend.weights))
+    kept = _kept(race, weights)
     margins, here = race.blended(weights)
     temperature = calibration.temperature(margins[here], race.target[here], race.task)
     margins = margins / temperature
@@ -53,7 +54,7 @@ def finish(run: Run, table: Table, folder: Path, identity: dict[str, Any], found
     summary = _summary(run, table, weights, margins[here], race.target[here], offsets, temperature, importance)
     summary["findings"] = [asdict(f) for f in found]
     try:
-        files = _write(run, table, folder, weights, summary, margins[here], race.target[here])
+        files = _write(run, table, folder, kept, summary, margins[here], race.target[here])
         about = {
             "created": summary["created"],
             "name": summary["name"],
@@ -63,7 +64,7 @@ def finish(run: Run, table: Table, folder: Path, identity: dict[str, Any], found
                 {"name": c.name, "kind": k, "used": bool(e.outputs or e.terms), "storage": c.storage}
                 for c, k, e in zip(table.columns, table.kinds, table.encodings, strict=True)
             ],
-            "members": _members(race, weights),
+            "members": _members(race, weights, kept),
             "temperature": temperature,
             "offsets": offsets.tolist() if race.task.kind != "regression" else None,
             "score": summary["score"],
@@ -119,8 +120,7 @@ def _kept(race: Race, weights: dict[str, float]) -> dict[str, list[tuple[int, in
     return kept
 
 
-def _members(race: Race, weights: dict[str, float]) -> list[dict[str, Any]]:
-    kept = _kept(race, weights)
+def _members(race: Race, weights: dict[str, float], kept: dict[str, list[tuple[int, int]]]) -> list[dict[str, Any]]:
     return [
         {
             "name": name,
@@ -136,7 +136,7 @@ def _write(
     run: Run,
     table: Table,
     folder: Path,
-    weights: dict[str, float],
+    kept: dict[str, list[tuple[int, int]]],
     summary: dict[str, Any],
     margins: NDArray[np.float64],
     target: NDArray[Any],
@@ -144,7 +144,7 @@ def _write(
     """Write everything but the manifest and return the files."""
     bundle.unfinish(folder)
     encoders.write(table.encodings, folder)
-    for name, keys in _kept(run.race, weights).items():
+    for name, keys in kept.items():
         for repeat, fold in keys:
             bundle.keep(run.race.fits[name][repeat, fold].folder, folder / "members" / name / f"{repeat}.{fold}")
     predicted = margins[:, 0] if run.race.task.kind == "regression" else softmax(margins, run.race.task)
@@ -154,7 +154,7 @@ def _write(
     write_bytes(folder / "report.html", report.render(plain(summary), target, predicted).encode())
     write_bytes(folder / "MODEL_CARD.md", card.card(plain(summary)).encode())
     names = ("encodings.json", "encodings.npz", "summary.json", "oof.npy", *bundle.OPTIONAL)
-    models = [p for n in weights for p in (folder / "members" / n).glob("*/*") if p.is_file()]
+    models = [p for n in kept for p in (folder / "members" / n).glob("*/*") if p.is_file()]
     return [folder / n for n in names] + models
 
 

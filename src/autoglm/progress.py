@@ -137,7 +137,6 @@ class Screen:
         parts: list[Table | Text] = [head, Text(self._phase, style="dim", no_wrap=True, overflow="ellipsis")]
         if self._failed:
             parts.append(Text(f"failed: {self._failed}", style="yellow", no_wrap=True, overflow="ellipsis"))
-        # Leaders are (candidate, score, folds); an event of another origin need not carry any.
         leaders = self._event.leaders[:LEADERS] if self._event else ()
         if leaders:
             board = Table("candidate", "score", "folds", box=None, padding=(0, 2), header_style="dim")

@@ -42,7 +42,6 @@ class _Worker:
     job: dict[str, Any] | None = None
     deadline: float = float("inf")
     received: bytearray = field(default_factory=bytearray)
-    peak: int = 0
     known: set[str] = field(default_factory=set)
 
 
@@ -131,8 +130,6 @@ class Pool:
 
     def _watch_memory(self) -> list[Answer]:
         held = [(_resident(w.process.pid), w) for w in self.workers]
-        for size, worker in held:
-            worker.peak = max(worker.peak, size)
         if sum(size for size, _ in held) <= self.memory:
             return []
         size, worker = max(held, key=lambda pair: pair[0])
