@@ -37,13 +37,17 @@ class Table:
 
 
 DEV = {
+    "taxi": Table("r:modeldata/taxi", "tip", "binary"),
     "churn": Table("r:modeldata/mlc_churn", "churn", "binary"),
     "lending_club": Table("r:modeldata/lending_club", "Class", "binary"),
     "saheart": Table("keel:balanced/saheart", "class", "binary"),
     "hpc": Table("r:modeldata/hpc_data", "class", "multiclass"),
     "vehicle": Table("keel:balanced/vehicle", "class", "multiclass"),
+    "penbased": Table("keel:balanced/penbased", "class", "multiclass"),
     "police": Table("r:openintro/mn_police_use_of_force", "force_type", "multiclass", ("force_type_action",)),
     "tate": Table("r:modeldata/tate_text", "year", "regression"),
+    "deliveries": Table("r:modeldata/deliveries", "time_to_delivery", "regression"),
+    "sacramento": Table("r:modeldata/Sacramento", "price", "regression"),
     "check_times": Table("r:modeldata/check_times", "check_time", "regression"),
     "wages": Table("r:carData/SLID", "wages", "regression"),
     "diabetes": Table("sklearn:diabetes", "target", "regression"),

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from autoglm.automl import Table
 
 BOOTSTRAPS = 200
-MOST_MODELS = 32  # models that answer a row: at .1-.2 ms each a single row stays below 10 ms
 BAGS = (
     10  # repeated selections; on four of four tables of tables-dev no worse, on two 0.5-1 % better than one selection
 )
@@ -42,10 +41,12 @@ LIBRARIES = ("numpy", "pandas", "pyarrow", "scipy", "scikit-learn", "lightgbm", 
 def finish(run: Run, table: Table, folder: Path, identity: dict[str, Any], found: list[checks.Finding]) -> None:
     """Turn a run into a sealed predictor folder; `found` is what the checks of the data say."""
     race = run.race
+    run.pool.clear()  # what is not finished now does not count
     blend = _steady(race)
-    microseconds = {n: _cost(race, n) for n in blend.weights} if run.budget.timed else {}
+    microseconds = {n: _microseconds(race, n) for n in blend.weights} if run.budget.timed else {}
     weights = pruning.prune(blend.weights, microseconds, _judge(race, blend.weights))
-    kept = _kept(race, weights)
+    counts = pruning.trim(weights, {n: len(race.fits[n]) for n in weights}, microseconds)
+    kept = {n: sorted(race.fits[n])[:count] for n, count in counts.items()}  # the first folds first
     margins, here = race.blended(weights)
     temperature = calibration.temperature(margins[here], race.target[here], race.task)
     margins = margins / temperature
@@ -89,35 +90,22 @@ def _steady(race: Race) -> greedy.Blend:
     return bagged if bagged.error <= whole.error * TOLERATED else whole
 
 
-def _cost(race: Race, name: str) -> float:
-    """Microseconds that a member takes a row, all its fold models, one thread."""
-    fits = race.fits[name].values()
-    return float(np.median([f.microseconds for f in fits])) * min(len(fits), race.splits.count)
+def _microseconds(race: Race, name: str) -> float:
+    """Microseconds that one model of a member takes a row, one thread."""
+    return float(np.median([f.microseconds for f in race.fits[name].values()]))
 
 
 def _judge(race: Race, weights: dict[str, float]) -> Callable[[dict[str, float]], float]:
     """Return the out-of-fold error of a blend, on the rows that `weights` cover."""
-    rows = race.blended(weights)[1]
+    rows = np.flatnonzero(race.blended(weights)[1])
     judge = race.judge(rows)
-    return lambda some: judge(race.blended(some)[0][rows])
+    return lambda some: judge(race.blended(some, rows)[0])
 
 
 def _offsets(race: Race, margins: NDArray[np.float64], target: NDArray[Any]) -> NDArray[np.float64]:
     if race.task.kind == "regression":
         return np.zeros(1)
     return thresholds.offsets(softmax(margins, race.task), target, race.metric, race.seed)
-
-
-def _kept(race: Race, weights: dict[str, float]) -> dict[str, list[tuple[int, int]]]:
-    """Return the (repeat, fold) of each member's models that answer: the latest partitions go while there are many."""
-    kept = {n: sorted(race.fits[n]) for n in weights}
-    while sum(map(len, kept.values())) > MOST_MODELS:
-        largest = max(kept, key=lambda n: (kept[n][-1][0], len(kept[n]), n))
-        last = kept[largest][-1][0]
-        if last == 0:
-            break
-        kept[largest] = [key for key in kept[largest] if key[0] < last]
-    return kept
 
 
 def _members(race: Race, weights: dict[str, float], kept: dict[str, list[tuple[int, int]]]) -> list[dict[str, Any]]:
@@ -176,8 +164,6 @@ def _importance(run: Run, table: Table, weights: dict[str, float]) -> dict[str, 
     if not run.budget.timed:
         folds = list(members[0]["fits"])[:2]
         members = [m | {"fits": {k: v for k, v in m["fits"].items() if k in folds}} for m in members]
-    if run.pool.idle == 0:
-        run.pool.clear()
     parts = max(1, run.pool.idle)
     for part in range(parts):
         job: dict[str, Any] = {"verb": "importance", "data": str(run.journal.data), "members": members}
@@ -315,7 +301,7 @@ def _leaderboard(race: Race, weights: dict[str, float]) -> list[dict[str, Any]]:
                 "weight": weights.get(name, 0.0),
                 "folds": len(fits),
                 "fit_seconds": sum(f.seconds for f in fits.values()),
-                "predict_microseconds": _cost(race, name),
+                "predict_microseconds": _microseconds(race, name) * min(len(fits), race.splits.count),
                 "settings": race.candidates[name].settings,
             }
         )

@@ -23,6 +23,7 @@ from autoglm.core.files import read_json
 from autoglm.core.metrics import METRICS, softmax
 from autoglm.core.shelf import plugin
 from autoglm.core.task import Task
+from autoglm.ensembles.committee import Committee
 
 BATCH = 100_000  # rows encoded and answered at once: bounds memory
 MANY = 2_000  # rows from which more than one thread pays
@@ -36,13 +37,6 @@ class Member:
     learner: str
     weight: float
     models: tuple[Any, ...]
-
-    def predict(self, features: Features, threads: int) -> NDArray[np.float64]:
-        """Return the mean margins of the fold models, shape (n_rows, scores)."""
-        total = self.models[0].predict(features, threads)
-        for model in self.models[1:]:
-            total = total + model.predict(features, threads)
-        return np.asarray(total / len(self.models))
 
 
 @dataclass(frozen=True)
@@ -219,8 +213,12 @@ class Predictor:
         return np.concatenate(parts)
 
     def _blend(self, features: Features, threads: int) -> NDArray[np.float64]:
-        total = sum(m.weight * m.predict(features, threads) for m in self.members)
-        return np.asarray(total / self.about["temperature"], dtype=np.float64)
+        return self._committee.predict(features, threads) / float(self.about["temperature"])
+
+    @cached_property
+    def _committee(self) -> Committee:
+        width = sum(len(e.outputs) for e in self._encodings)
+        return Committee.of([(m.weight, m.models) for m in self.members], width)
 
     def _codes(self, probability: NDArray[np.float64]) -> NDArray[np.intp]:
         return decide(probability, self.offsets)

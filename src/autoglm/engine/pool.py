@@ -18,6 +18,7 @@ from typing import IO, Any
 import psutil
 
 WATCH = 0.05  # seconds between two looks at the workers
+FAT, LONG = 200 * 2**20, 1.5  # bytes that an idle worker may keep (CatBoost gives nothing back), after so many seconds
 IMPORT = 4.0  # seconds more that a worker has for the first fit of a learner: its library must be imported
 
 
@@ -40,6 +41,7 @@ class _Worker:
     process: subprocess.Popen[bytes]
     log: IO[bytes]
     job: dict[str, Any] | None = None
+    sent: float = 0.0
     deadline: float = float("inf")
     received: bytearray = field(default_factory=bytearray)
     known: set[str] = field(default_factory=set)
@@ -91,6 +93,7 @@ class Pool:
         """Give a job to an idle worker; it is ended soon after `deadline` (`time.monotonic` seconds)."""
         worker = next(w for w in self.workers if w.job is None)
         learner = job["candidate"]["learner"] if job["verb"] == "fit" else "autoglm"
+        worker.sent = time.monotonic()
         worker.job, worker.deadline = job, deadline + (0.0 if learner in worker.known else IMPORT)
         worker.known.add(learner)
         with contextlib.suppress(OSError):  # a worker that died meanwhile is noticed by `answers`
@@ -111,6 +114,8 @@ class Pool:
                 reply = json.loads(worker.received)
                 job, worker.job, worker.received = worker.job, None, bytearray()
                 found.append(Answer(job, bool(reply["ok"]), reply))
+                if time.monotonic() - worker.sent > LONG and _resident(worker.process.pid) > FAT:
+                    self.workers[self.workers.index(worker)] = self._replace(worker)
         now = time.monotonic()
         for worker in list(self.workers):
             if worker.job is not None and now > worker.deadline:
@@ -179,7 +184,8 @@ def environment(threads: int) -> dict[str, str]:
     """
     path = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
     limits = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
-    return os.environ | limits | {"OMP_WAIT_POLICY": "PASSIVE", "PYTHONPATH": path, "PYTHONHASHSEED": "0"}
+    heap = {"MALLOC_MMAP_THRESHOLD_": str(2**20)}  # glibc: large arrays go back to the machine when they are freed
+    return os.environ | limits | heap | {"OMP_WAIT_POLICY": "PASSIVE", "PYTHONPATH": path, "PYTHONHASHSEED": "0"}
 
 
 def _resident(pid: int) -> int:

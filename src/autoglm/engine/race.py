@@ -64,9 +64,10 @@ class Race:
         """Return how many folds of a repeat are finished."""
         return sum(r == repeat for r, _ in self.fits.get(name, {}))
 
-    def margins(self, name: str) -> Margins:
-        """Out-of-fold margins, averaged over repeats, shape (n_rows, scores)."""
-        return np.asarray(self._sums[name] / np.maximum(self._counts[name], 1)[:, None], dtype=np.float64)
+    def margins(self, name: str, rows: slice | NDArray[np.intp] = slice(None)) -> Margins:
+        """Out-of-fold margins of some rows (positions; all by default), averaged over repeats, shape (n, scores)."""
+        count = np.maximum(self._counts[name][rows], 1)[:, None]
+        return np.asarray(self._sums[name][rows] / count, dtype=np.float64)
 
     def covered(self, name: str) -> NDArray[np.bool_]:
         """Which rows a candidate has judged, shape (n_rows,)."""
@@ -92,7 +93,7 @@ class Race:
             self._errors[key] = self.judge(rows)(self.margins(name)[rows])
         return self._errors[key]
 
-    def judge(self, rows: NDArray[np.bool_]) -> Callable[[Margins], float]:
+    def judge(self, rows: NDArray[np.bool_ | np.intp]) -> Callable[[Margins], float]:
         """Return the error of margins on some rows; metrics of labels are replaced by the log-loss."""
         target, metric, task = self.target[rows], self.ranking, self.task
         if metric.needs == "value":
@@ -125,39 +126,36 @@ class Race:
         names = [n for n in begun if self.candidates[n].learner != "constant"] or begun
         most = max(int(self.covered(n).sum()) for n in names)
         names = [n for n in names if 2 * int(self.covered(n).sum()) >= most]
-        covered = {n: self.covered(n) for n in names}
-        rows = next(c for c in covered.values() if int(c.sum()) == most)
+        rows = np.flatnonzero(next(c for c in map(self.covered, names) if int(c.sum()) == most))
         few = max(2000, min(BLEND_ROWS, BLEND_CELLS // self.task.scores))
         if most > few:
             rows = self._some(rows, few, 0)
-        margins = {n: self.margins(n) for n in names}
+        margins = {n: self.margins(n, rows) for n in names}
+        covered = {n: self.covered(n)[rows] for n in names}
         if not bags:
-            return greedy.select(margins, _within(covered, rows), self.judge(rows), steps)
+            return greedy.select(margins, covered, self.judge(rows), steps)
         weights: dict[str, float] = defaultdict(float)
         for bag in range(bags):
-            half = self._some(rows, int(rows.sum()) // 2, 1 + bag)
-            chosen = greedy.select(margins, _within(covered, half), self.judge(half), steps).weights
-            for name, weight in chosen.items():
+            half = np.isin(rows, self._some(rows, len(rows) // 2, 1 + bag), assume_unique=True)
+            some = {n: c & half for n, c in covered.items()}
+            for name, weight in greedy.select(margins, some, self.judge(rows[half]), steps).weights.items():
                 weights[name] += weight / bags
         kept = {n: w for n, w in sorted(weights.items()) if w >= LEAST_WEIGHT} or dict(weights)
         blend = {n: w / sum(kept.values()) for n, w in kept.items()}
-        return greedy.Blend(blend, self.judge(rows)(self.blended(blend)[0][rows]))
+        return greedy.Blend(blend, self.judge(rows)(self.blended(blend, rows)[0]))
 
-    def _some(self, rows: NDArray[np.bool_], count: int, bag: int) -> NDArray[np.bool_]:
-        """Return a random part of the given rows."""
-        some = np.zeros(len(rows), dtype=bool)
-        chosen = self.seed.child("blend", bag).generator().choice(np.flatnonzero(rows), count, replace=False)
-        some[chosen] = True
-        return some
+    def _some(self, rows: NDArray[np.intp], count: int, bag: int) -> NDArray[np.intp]:
+        """Return a random part of the given rows, sorted."""
+        return np.sort(self.seed.child("blend", bag).generator().choice(rows, count, replace=False))
 
-    def blended(self, weights: dict[str, float]) -> tuple[Margins, NDArray[np.bool_]]:
-        """Return the blend's out-of-fold margins and which rows have any, shapes (n_rows, scores), (n_rows,)."""
-        total, weight = np.zeros((len(self.target), self.task.scores)), np.zeros((len(self.target), 1))
+    def blended(
+        self, weights: dict[str, float], rows: slice | NDArray[np.intp] = slice(None)
+    ) -> tuple[Margins, NDArray[np.bool_]]:
+        """Return the blend's out-of-fold margins of some rows and which of them have any, shapes (n, scores), (n,)."""
+        size = len(self.target[rows])
+        total, weight = np.zeros((size, self.task.scores)), np.zeros((size, 1))
         for name, share in weights.items():
-            here = self.covered(name)[:, None] * share
-            total, weight = total + here * self.margins(name), weight + here
+            here = self.covered(name)[rows, None] * share
+            total += here * self.margins(name, rows)
+            weight += here
         return total / np.maximum(weight, 1e-12), weight[:, 0] > 0
-
-
-def _within(covered: dict[str, NDArray[np.bool_]], rows: NDArray[np.bool_]) -> dict[str, NDArray[np.bool_]]:
-    return {n: c & rows for n, c in covered.items()}

@@ -3,7 +3,8 @@
 A learner module holds two classes with these names:
 
 * ``Learner``: a frozen dataclass of settings (all with defaults) that has ``fit`` and ``suggest``;
-* ``Model``: the frozen product, that has ``predict``, ``save`` and ``load``.
+* ``Model``: the frozen product, that has ``predict``, ``save`` and ``load``, and where the library can do it a
+  classmethod ``merged(models)``: one model with the mean of their margins, or None.
 
 Each learner does its own preparation (imputing, scaling, one-hot, target means) from the rows it is given
 and keeps it in its model, so nothing that is learned from a target crosses a fold.

@@ -7,6 +7,7 @@ statistics of single categories (no combinations: they cost more seconds than th
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -23,6 +24,7 @@ from autoglm.learners import Limits, Sample
 if TYPE_CHECKING:
     import optuna
 
+MOST_CELLS = 8_000_000  # of the training rows; on longer tables a sample is used, for CatBoost holds 25 bytes a cell
 ABSENT = 3.0  # how far below the least likely class one that the fold lacks is put
 OBJECTIVES = {"binary": "Logloss", "multiclass": "MultiClass", "squared": "RMSE", "absolute": "MAE"}
 
@@ -44,6 +46,7 @@ class Learner:
 
     def fit(self, train: Sample, valid: Sample, task: Task, limits: Limits) -> Model:
         """Boost until the loss on `valid` has not fallen for `patience` rounds, or the time is up."""
+        train = _sampled(train, limits)
         present = np.unique(train.target) if task.kind == "multiclass" else np.zeros(0, dtype=np.int64)
         if len(present) == task.scores:
             present = present[:0]
@@ -97,6 +100,15 @@ class _Clock:
         return not self.limits.over()
 
 
+def _sampled(train: Sample, limits: Limits) -> Sample:
+    """Return as many random rows as `MOST_CELLS` allows."""
+    most = MOST_CELLS // max(1, train.features.dense.shape[1])
+    if len(train) <= most:
+        return train
+    some = np.sort(limits.seed.child("rows").generator().choice(len(train), most, replace=False))
+    return Sample(train.features.take(some), train.target[some])
+
+
 def _rate(rows: int) -> float:
     """Step size that lets early stopping end after about 150-500 rounds."""
     return float(np.clip(0.02 * rows**0.15, 0.04, 0.12))
@@ -146,6 +158,14 @@ class Model:
         margins = np.full((len(features), self.scores), raw.min(axis=1, keepdims=True) - ABSENT)
         margins[:, list(self.present)] = raw
         return margins
+
+    @classmethod
+    def merged(cls, models: Sequence[Self]) -> Self | None:
+        """Return one model with the mean of the models' margins; None where CatBoost cannot add them up exactly."""
+        if any(m.present or m.booster.get_cat_feature_indices() for m in models):
+            return None
+        total = cb.sum_models([m.booster for m in models], weights=[1 / len(models)] * len(models))
+        return cls(total, models[0].scores)
 
     def save(self, folder: Path) -> None:
         """Write CatBoost's own binary format."""

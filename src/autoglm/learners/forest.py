@@ -130,10 +130,13 @@ class Model:
     def predict(self, features: Features, threads: int = 1) -> NDArray[np.float64]:
         """Return log-odds, log-probabilities or values, shape (n, scores)."""
         matrix = finite(self.inputs.transform(features))
-        raw = flat_trees.margins(self.booster, matrix, self.scores, threads)
+        return self.link(flat_trees.margins(self.booster, matrix, self.scores, threads))
+
+    def link(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Turn mean shares of classes into log-odds or log-probabilities; values stay."""
         if self.kind == "regression":
-            return raw
-        share = np.clip(raw, self.floor, 1 - self.floor)
+            return sums
+        share = np.clip(sums, self.floor, 1 - self.floor)
         return np.log(share / (1 - share)) if self.kind == "binary" else np.log(share)
 
     def save(self, folder: Path) -> None:

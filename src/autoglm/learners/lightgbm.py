@@ -21,7 +21,7 @@ from autoglm.core.files import read_json, write_json
 from autoglm.core.task import Task
 from autoglm.learners import Limits, Sample
 from autoglm.prep import flat_trees
-from autoglm.prep.trees import TreeInputs
+from autoglm.prep.trees import TreeInputs, finite
 
 if TYPE_CHECKING:
     import optuna
@@ -142,23 +142,28 @@ class Model:
     ----------
     text
         LightGBM's own format, kept for other tools.
-    flat
+    booster
         The same trees as an XGBoost booster, which answers several times faster.
     """
 
     text: str
-    flat: xgb.Booster
+    booster: xgb.Booster
     inputs: TreeInputs
     scores: int
 
     def predict(self, features: Features, threads: int = 1) -> NDArray[np.float64]:
         """Return raw scores, shape (n, scores)."""
-        return flat_trees.margins(self.flat, self.inputs.transform(features), self.scores, threads)
+        matrix = finite(self.inputs.transform(features))
+        return self.link(flat_trees.margins(self.booster, matrix, self.scores, threads))
+
+    def link(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the sums over trees: they are the margins."""
+        return sums
 
     def save(self, folder: Path) -> None:
         """Write LightGBM's text format and XGBoost's UBJSON."""
         (folder / "model.txt").write_text(self.text, encoding="utf-8")
-        (folder / "model.ubj").write_bytes(bytes(self.flat.save_raw("ubj")))
+        (folder / "model.ubj").write_bytes(bytes(self.booster.save_raw("ubj")))
         self.inputs.save(folder)
         write_json(folder / "model.json", {"scores": self.scores})
 

@@ -55,7 +55,12 @@ class Learner:
         )
         stop = _Stop(self.patience, limits)
         booster = xgb.train(
-            self._parameters(task, limits), data, self.rounds, [(held, "held")], callbacks=[stop], verbose_eval=False
+            self._parameters(task, limits),
+            data,
+            self.rounds,
+            evals=[(held, "held")],
+            callbacks=[stop],
+            verbose_eval=False,
         )
         return Model(booster[: stop.best_round + 1], inputs, task.scores)
 
@@ -115,7 +120,12 @@ class Model:
 
     def predict(self, features: Features, threads: int = 1) -> NDArray[np.float64]:
         """Return margins, shape (n, scores)."""
-        return flat_trees.margins(self.booster, finite(self.inputs.transform(features)), self.scores, threads)
+        matrix = finite(self.inputs.transform(features))
+        return self.link(flat_trees.margins(self.booster, matrix, self.scores, threads))
+
+    def link(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the sums over trees: they are the margins."""
+        return sums
 
     def save(self, folder: Path) -> None:
         """Write XGBoost's UBJSON."""

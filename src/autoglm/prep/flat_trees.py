@@ -99,21 +99,26 @@ def _lightgbm_tree(block: str, output: int) -> Tree:
 
 def booster(trees: Sequence[Tree], n_features: int, outputs: int) -> xgb.Booster:
     """Return a booster whose margin is the sum over trees, one column an output; some outputs may have no tree."""
-    flat = [_xgboost_tree(siblings_adjacent(t), i, n_features) for i, t in enumerate(trees)]
+    flat = [ubjson(_xgboost_tree(siblings_adjacent(t), i, n_features)) for i, t in enumerate(trees)]
+    return stored(flat, [t.output for t in trees], [0.0] * outputs, n_features)
+
+
+def stored(trees: Sequence[bytes], outputs: Sequence[int], base: Sequence[float], n_features: int) -> xgb.Booster:
+    """Return a booster of trees in UBJSON; tree i adds to ``outputs[i]``, which starts from ``base[outputs[i]]``."""
     model = {
         "cats": {"enc": [], "feature_segments": [], "sorted_idx": []},
-        "gbtree_model_param": {"num_parallel_tree": "1", "num_trees": str(len(flat))},
-        "iteration_indptr": [0, len(flat)],
-        "tree_info": [t.output for t in trees],
-        "trees": flat,
+        "gbtree_model_param": {"num_parallel_tree": "1", "num_trees": str(len(trees))},
+        "iteration_indptr": [0, len(trees)],
+        "tree_info": list(outputs),
+        "trees": list(trees),
     }
     objective: dict[str, Any] = {"name": "reg:squarederror", "reg_loss_param": {"scale_pos_weight": "1"}}
-    if outputs > 1:
-        objective = {"name": "multi:softprob", "softmax_multiclass_param": {"num_class": str(outputs)}}
+    if len(base) > 1:
+        objective = {"name": "multi:softprob", "softmax_multiclass_param": {"num_class": str(len(base))}}
     parameters = {
-        "base_score": "[" + ",".join(["0E0"] * outputs) + "]",
+        "base_score": "[" + ",".join(f"{np.float32(b):.9E}" for b in base) + "]",
         "boost_from_average": "0",
-        "num_class": str(outputs if outputs > 1 else 0),
+        "num_class": str(len(base) if len(base) > 1 else 0),
         "num_feature": str(n_features),
         "num_target": "1",
     }
@@ -212,7 +217,12 @@ _MARKERS = {"f4": b"d", "i4": b"l", "i8": b"L", "u1": b"U"}
 
 
 def ubjson(value: Any) -> bytes:
-    """Encode dictionaries, lists, strings, integers and NumPy arrays as UBJSON (ubjson.org, draft 12)."""
+    """Encode dictionaries, lists, strings, integers and NumPy arrays as UBJSON (ubjson.org, draft 12).
+
+    Bytes stand for themselves: they are UBJSON already.
+    """
+    if isinstance(value, bytes):
+        return value
     if isinstance(value, dict):
         return b"{" + b"".join(_length(k) + ubjson(v) for k, v in value.items()) + b"}"
     if isinstance(value, np.ndarray):

@@ -77,10 +77,18 @@ class TreeInputs:
 
     def transform(self, features: Features) -> Matrix:
         """Return the matrix of new rows, shape (n, n_inputs)."""
-        extra = [t[_codes(features.dense[:, p], len(t) - 1)] for p, t in self.means]
-        if self.crosses:
-            extra.append(self._crossed(features.dense))
+        extra = self.extras(features.dense)
         return np.hstack([features.dense, *extra]) if extra else np.asarray(features.dense)
+
+    @property
+    def width(self) -> int:
+        """How many columns `extras` makes."""
+        return sum(table.shape[1] for _, table in self.means) + 2 * len(self.crosses)
+
+    def extras(self, dense: Matrix) -> list[Matrix]:
+        """Return the columns that follow the features, in blocks of shape (n, any)."""
+        extra: list[Matrix] = [t[_codes(dense[:, p], len(t) - 1)] for p, t in self.means]
+        return [*extra, self._crossed(dense)] if self.crosses else extra
 
     def _crossed(self, dense: Matrix) -> Matrix:
         pairs = np.array(self.crosses, dtype=np.intp).reshape(-1)

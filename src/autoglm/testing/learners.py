@@ -81,6 +81,7 @@ def check_fit(learner: Any, train: Sample, valid: Sample, task: Task, where: str
     assert np.array_equal(margins, again), f"{where}: the same seed gives other margins"
     _check_rows(model, valid.features, margins, spread * CLOSE, where)
     _check_disk(model, valid.features, margins, where)
+    _check_merged(model, valid.features, margins, spread * CLOSE, where)
     started = time.monotonic()
     hurried = learner.fit(train, valid, task, Limits(seconds=0.05, seed=Seed(3)))
     assert time.monotonic() - started < 5.0, f"{where}: far over its time"
@@ -163,6 +164,14 @@ def _check_rows(model: Any, features: Features, margins: NDArray[Any], close: fl
     for row in (0, len(features) - 1):
         alone = model.predict(features.take(np.array([row])))
         assert np.abs(alone - margins[[row]]).max() <= close, f"{where}: row {row} alone differs from the batch"
+
+
+def _check_merged(model: Any, features: Features, margins: NDArray[Any], close: float, where: str) -> None:
+    merge = getattr(type(model), "merged", None)
+    merged = merge([model, model, model]) if merge is not None else None
+    if merged is not None:
+        apart = np.abs(merged.predict(features) - margins).max()
+        assert apart <= close, f"{where}: thrice the same model merged differs from it by {apart:g}"
 
 
 def _check_disk(model: Any, features: Features, margins: NDArray[Any], where: str) -> None:
