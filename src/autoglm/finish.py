@@ -44,8 +44,9 @@ def finish(run: Run, table: Table, folder: Path, identity: dict[str, Any], found
     run.pool.clear()  # what is not finished now does not count
     blend = _steady(race)
     microseconds = {n: _microseconds(race, n) for n in blend.weights} if run.budget.timed else {}
-    weights = pruning.prune(blend.weights, microseconds, _judge(race, blend.weights))
-    counts = pruning.trim(weights, {n: len(race.fits[n]) for n in weights}, microseconds)
+    limit = pruning.LIMIT * race.task.scores
+    weights = pruning.prune(blend.weights, microseconds, _judge(race, blend.weights), limit)
+    counts = pruning.trim(weights, {n: len(race.fits[n]) for n in weights}, microseconds, limit)
     kept = {n: sorted(race.fits[n])[:count] for n, count in counts.items()}  # the first folds first
     margins, here = race.blended(weights)
     temperature = calibration.temperature(margins[here], race.target[here], race.task)

@@ -77,3 +77,29 @@ def test_a_blend_covers_what_any_member_covers(tmp_path: Path) -> None:
     assert here.sum() == 20 and margins.shape == (80, 1)
     only = state.splits.rows(0, 1)[1]
     assert np.allclose(margins[only], state.margins("a")[only])
+
+
+def test_where_fits_are_slow_all_are_compared_on_the_first_fold(tmp_path: Path) -> None:
+    state = race(6000)
+    state.candidates |= {n: Candidate(n, {}) for n in ("a", "bb", "ccc")}
+    finished = {"a": [(0, k) for k in range(4)], "bb": [(0, 0)], "ccc": [(0, 0)]}
+    for name, parts in finished.items():
+        for fit in fits(state, tmp_path, name, 2.0, parts):
+            state.finish(fit)
+    blend = state.blend()  # three equally good judges with independent noise
+    assert set(blend.weights) == {"a", "bb", "ccc"}
+    assert max(blend.weights.values()) < 0.5
+
+
+def test_one_fold_of_a_poor_candidate_does_not_narrow_the_choice(tmp_path: Path) -> None:
+    state = race(6000)
+    state.candidates |= {n: Candidate(n, {}) for n in ("a", "bb", "ccc")}
+    finished = {"a": (1.0, range(4)), "bb": (1.0, range(4)), "ccc": (60.0, range(1))}
+    for name, (noise, folds) in finished.items():
+        for fit in fits(state, tmp_path, name, noise, [(0, k) for k in folds]):
+            state.finish(fit)
+    blend = state.blend()
+    assert set(blend.weights) == {"a", "bb"}
+    assert blend.error == pytest.approx(
+        state.judge(state.covered("a"))(state.blended(blend.weights, np.flatnonzero(state.covered("a")))[0])
+    )

@@ -18,8 +18,10 @@ def test_a_quick_member_keeps_all_its_models_and_a_slow_one_what_the_limit_allow
     assert sum({"quick": 0.6, "slow": 14.0}[n] * k for n, k in kept.items()) <= LIMIT
 
 
-def test_every_member_keeps_a_model() -> None:
-    assert trim({"a": 0.5, "b": 0.5}, {"a": 5, "b": 5}, {"a": 900.0, "b": 900.0}) == {"a": 1, "b": 1}
+def test_speed_is_not_bought_at_any_price() -> None:
+    kept = trim({"a": 0.5, "b": 0.5}, {"a": 5, "b": 5}, {"a": 900.0, "b": 900.0})
+    assert kept == {"a": 3, "b": 4}  # a third model is worth .5^2 / 6, more than is left to give up
+    assert trim({"a": 0.9, "b": 0.1}, {"a": 5, "b": 5}, {"a": 9.0, "b": 900.0}) == {"a": 4, "b": 1}
 
 
 def test_without_a_clock_only_the_number_counts() -> None:

@@ -18,8 +18,9 @@ from autoglm.engine.splits import Splits
 from autoglm.ensembles import greedy
 
 Margins = NDArray[np.float64]
+FEWEST = 600  # rows that all candidates have judged, from which they can all be compared
 LEAST_WEIGHT = 0.02  # members with less are noise of the selection
-BLEND_ROWS, BLEND_CELLS = 20_000, 600_000  # rows, and rows x scores, on which members are chosen
+BLEND_ROWS, BLEND_CELLS = 20_000, 200_000  # rows, and rows x scores, on which members are chosen
 
 
 @dataclass
@@ -111,7 +112,10 @@ class Race:
         return METRICS["log_loss"] if self.metric.needs == "label" else self.metric
 
     def blend(self, steps: int = 40, bags: int = 0) -> greedy.Blend:
-        """Select members among the candidates that have judged at least half as many rows as the most finished.
+        """Select members, among the candidates that have judged much or among all: whichever does better on new rows.
+
+        Candidates that have judged half as many rows as the most finished one, or more, can be chosen on many rows;
+        where fits are slow these are two or three, and a choice among all on the rows of the first fold is better.
 
         Parameters
         ----------
@@ -125,11 +129,27 @@ class Race:
             return greedy.Blend({}, float("inf"))
         names = [n for n in begun if self.candidates[n].learner != "constant"] or begun
         most = max(int(self.covered(n).sum()) for n in names)
-        names = [n for n in names if 2 * int(self.covered(n).sum()) >= most]
-        rows = np.flatnonzero(next(c for c in map(self.covered, names) if int(c.sum()) == most))
-        few = max(2000, min(BLEND_ROWS, BLEND_CELLS // self.task.scores))
-        if most > few:
-            rows = self._some(rows, few, 0)
+        proven = [n for n in names if 2 * int(self.covered(n).sum()) >= most]
+        rows = self._at_most(np.flatnonzero(next(c for c in map(self.covered, proven) if int(c.sum()) == most)))
+        every = [n for n in names if (0, 0) in self.fits[n]]
+        common = self._at_most(self.splits.rows(0, 0)[1])
+        if set(proven) < set(every) and len(common) >= FEWEST:
+            halves = np.isin(common, self._some(common, len(common) // 2, -1), assume_unique=True)
+            tests = [common[halves], common[~halves]]
+            if self._honest(every, common, tests) < self._honest(proven, rows, tests):
+                return self._select(every, common, steps, bags)
+        return self._select(proven, rows, steps, bags)
+
+    def _honest(self, names: list[str], rows: NDArray[np.intp], tests: list[NDArray[np.intp]]) -> float:
+        """Return the mean error of selections on some rows, each on test rows that it has not seen."""
+        errors = []
+        for test in tests:
+            weights = self._select(names, np.setdiff1d(rows, test, assume_unique=True), 15, 0).weights
+            errors.append(self.judge(test)(self.blended(weights, test)[0]))
+        return float(np.mean(errors))
+
+    def _select(self, names: list[str], rows: NDArray[np.intp], steps: int, bags: int) -> greedy.Blend:
+        """Select members on some rows; see `blend`."""
         margins = {n: self.margins(n, rows) for n in names}
         covered = {n: self.covered(n)[rows] for n in names}
         if not bags:
@@ -143,6 +163,11 @@ class Race:
         kept = {n: w for n, w in sorted(weights.items()) if w >= LEAST_WEIGHT} or dict(weights)
         blend = {n: w / sum(kept.values()) for n, w in kept.items()}
         return greedy.Blend(blend, self.judge(rows)(self.blended(blend, rows)[0]))
+
+    def _at_most(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Return as many of the rows as a selection looks at."""
+        few = max(2000, min(BLEND_ROWS, BLEND_CELLS // self.task.scores))
+        return rows if len(rows) <= few else self._some(rows, few, 0)
 
     def _some(self, rows: NDArray[np.intp], count: int, bag: int) -> NDArray[np.intp]:
         """Return a random part of the given rows, sorted."""

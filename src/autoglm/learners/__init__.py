@@ -75,6 +75,11 @@ class Limits:
         return time.monotonic() - self.started > share * self.seconds
 
 
+def haste(task: Task) -> float:
+    """Return the factor on a booster's learning rate: with many classes a round costs a tree for each of them."""
+    return float(np.clip((task.scores / 5) ** 0.5, 1.0, 2.5))
+
+
 class Model(Protocol):
     """A fitted learner."""
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from autoglm.core.features import Features
 from autoglm.core.files import read_json, write_json
 from autoglm.core.task import Task
-from autoglm.learners import Limits, Sample
+from autoglm.learners import Limits, Sample, haste
 from autoglm.prep import flat_trees
 from autoglm.prep.trees import TreeInputs, finite
 
@@ -64,15 +64,15 @@ class Learner:
             free_raw_data=True,
         )
         held = lgb.Dataset(inputs.transform(valid.features), valid.target, reference=data, free_raw_data=True)
-        stop = _Stop(self._patience(), limits, 0.85 if task.scores < 20 else 0.5)
+        stop = _Stop(self._patience(task), limits, 0.85 if task.scores < 20 else 0.5)
         booster = lgb.train(self._parameters(train, task, limits), data, self.rounds, [held], callbacks=[stop])
         best = stop.best_round + 1
         text = booster.model_to_string(num_iteration=best)
         flat = flat_trees.booster(flat_trees.from_lightgbm(text), matrix.shape[1], task.scores)
         return Model(text, flat, inputs, task.scores)
 
-    def _patience(self) -> int:
-        return max(20, int(self.patience * 0.05 / self.learning_rate))
+    def _patience(self, task: Task) -> int:
+        return max(20, int(self.patience * 0.05 / (self.learning_rate * haste(task))))
 
     def _parameters(self, train: Sample, task: Task, limits: Limits) -> dict[str, Any]:
         loss = limits.loss if task.kind == "regression" else task.kind
@@ -81,7 +81,7 @@ class Learner:
             "objective": "regression_l1" if loss == "absolute" else OBJECTIVES[task.kind],
             "metric": LOSSES[loss],
             "num_class": task.scores,
-            "learning_rate": self.learning_rate,
+            "learning_rate": self.learning_rate * haste(task),
             "num_leaves": self.num_leaves,
             "min_data_in_leaf": max(1, min(self.min_data_in_leaf, rows // 20)),
             "feature_fraction": self.feature_fraction,

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from autoglm.core.features import Features
 from autoglm.core.files import read_json, write_json
 from autoglm.core.task import Task
-from autoglm.learners import Limits, Sample
+from autoglm.learners import Limits, Sample, haste
 from autoglm.prep import flat_trees
 from autoglm.prep.trees import TreeInputs, finite
 
@@ -70,7 +70,7 @@ class Learner:
             "objective": objective,
             "eval_metric": metric,
             "tree_method": "hist",
-            "eta": self.eta,
+            "eta": self.eta * haste(task),
             "max_depth": self.max_depth,
             "min_child_weight": self.min_child_weight,
             "subsample": self.subsample,

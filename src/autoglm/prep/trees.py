@@ -83,7 +83,7 @@ class TreeInputs:
     @property
     def width(self) -> int:
         """How many columns `extras` makes."""
-        return sum(table.shape[1] for _, table in self.means) + 2 * len(self.crosses)
+        return sum(int(table.shape[1]) for _, table in self.means) + 2 * len(self.crosses)
 
     def extras(self, dense: Matrix) -> list[Matrix]:
         """Return the columns that follow the features, in blocks of shape (n, any)."""
