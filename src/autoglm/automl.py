@@ -18,7 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from autoglm import __version__, bundle, encoders
-from autoglm.core import frames, shelf
+from autoglm.core import frames, moments, shelf
 from autoglm.core.budget import Budget, default_memory
 from autoglm.core.columns import Column, column
 from autoglm.core.errors import AutoGLMError, DataError, FitError, FolderError, OptionError, nearest
@@ -323,7 +323,8 @@ def _vector(given: Any, rows: pd.DataFrame, option: str, keep: NDArray[np.bool_]
     if found.missing.any():
         raise DataError(f"{option} is missing in {int(found.missing.sum())} rows: fill them, or leave those rows out")
     if option == "time" and found.storage == "text":
-        found = column(pd.to_datetime(pd.Series(found.values), errors="coerce").rename(option))
+        form, _ = moments.find_format(found.sample)
+        found = column(pd.Series(moments.read(found.values, form), name=option))
         if found.missing.any():
             raise DataError(f"time holds {int(found.missing.sum())} values that are no date: expected dates or numbers")
     return np.unique(found.values.astype(str) if found.storage == "text" else found.values, return_inverse=True)[1]

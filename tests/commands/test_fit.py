@@ -102,6 +102,13 @@ def test_rows_to_test_are_checked_before_the_fit(run: Run, table: Path, tmp_path
     assert not (tmp_path / "model").exists()
 
 
+def test_rows_to_test_that_were_trained_on_are_told(run: Run, table: Path, copied: Path) -> None:
+    call = ["fit", table, "--target", "churn", "--out", copied, "--quiet", "--test", table, *SMALL]
+    found = run(*call, "--json").json["findings"][0]
+    assert (found["check"], found["severity"]) == ("train/test overlap", "serious")
+    assert "equal a training row in every column" in run(*call).out
+
+
 def test_the_choices_are_those_of_the_engine() -> None:
     options = {p.name: p.type for p in fit.command.params}
     assert isinstance(options["task"], click.Choice) and tuple(options["task"].choices) == KINDS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -90,6 +91,8 @@ def command(train: Path, **given: Any) -> None:
     test = _test(given["test"], given["target"])
     predictor, interrupted = _fit(train, frame, given, started)
     result = _result(predictor, test, time.monotonic() - started) | {"interrupted": interrupted}
+    if test is not None:
+        result["findings"] = [*_overlap(frame, test, predictor), *result["findings"]]
     if given["as_json"]:
         _text.write_json(result)
     else:
@@ -142,6 +145,16 @@ def _fit(train: Path, frame: pd.DataFrame, given: Mapping[str, Any], started: fl
         )
         predictor = recipe.fit(frame, given["target"], groups=given["groups"], time=given["time"], started=started)
     return predictor, _interrupted(heard)
+
+
+def _overlap(train: pd.DataFrame, test: pd.DataFrame, predictor: Predictor) -> list[dict[str, Any]]:
+    """Say which rows to test were trained on."""
+    from autoglm import checks
+    from autoglm.core.columns import column
+
+    kinds = {about["name"]: about["kind"] for about in predictor.about["columns"]}
+    both = ([column(rows[name]) for name in kinds if name in rows.columns] for rows in (train, test))
+    return [asdict(finding) for finding in checks.overlap(*both, kinds)]
 
 
 def _interrupted(heard: list[Event]) -> bool:

@@ -104,13 +104,6 @@ def importance(job: dict[str, Any]) -> dict[str, Any]:
     return permutation.job(data(job["data"]), job)
 
 
-def warm(job: dict[str, Any]) -> dict[str, Any]:
-    """Import the learners' libraries before the first fit needs them."""
-    for name in job["learners"]:
-        plugin("learners", name)
-    return {}
-
-
 def ask(job: dict[str, Any]) -> dict[str, Any]:
     """Let the sampler draw the next candidates; every earlier one is told to it first."""
     import optuna
@@ -137,7 +130,7 @@ def _drawn(study: Any, learners: dict[str, Any]) -> tuple[Any, Any]:
     return trial, learners[name].suggest(trial)
 
 
-VERBS = {"ask": ask, "fit": fit, "importance": importance, "warm": warm}
+VERBS = {"ask": ask, "fit": fit, "importance": importance}
 
 
 def answer(line: str) -> dict[str, Any]:
