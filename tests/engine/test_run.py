@@ -63,8 +63,8 @@ def test_learners_that_misbehave_cost_only_themselves(rogues: tuple[str, ...], m
     for module in (schedule, portfolio):
         monkeypatch.setattr(module, "portfolio", lambda *a: [*((r, {}, 0) for r in rogues), *made(*a)])
     frame = table("binary")
-    predictor, took = timed(frame, seconds=8, memory=900 * 2**20)
-    assert took <= 8 + SLACK
+    predictor, took = timed(frame, seconds=15, memory=900 * 2**20)
+    assert took <= 15 + SLACK
     assert {"linear", "rogue_prints"} <= set(predictor.leaderboard()["learner"])
     failed = {f["name"].partition("-")[0]: f["reason"] for f in predictor.summary["budget"]["failed"]}
     assert {"rogue_exits", "rogue_raises", "rogue_nan"} <= set(failed)

@@ -153,8 +153,8 @@ def _overlap(train: pd.DataFrame, test: pd.DataFrame, predictor: Predictor) -> l
     from autoglm.core.columns import column
 
     kinds = {about["name"]: about["kind"] for about in predictor.about["columns"]}
-    both = ([column(rows[name]) for name in kinds if name in rows.columns] for rows in (train, test))
-    return [asdict(finding) for finding in checks.overlap(*both, kinds)]
+    ours, theirs = ([column(rows[name]) for name in kinds if name in rows.columns] for rows in (train, test))
+    return [asdict(finding) for finding in checks.overlap(ours, theirs, kinds)]
 
 
 def _interrupted(heard: list[Event]) -> bool:

@@ -18,6 +18,7 @@ from autoglm.engine.splits import Splits
 from autoglm.ensembles import greedy
 
 Margins = NDArray[np.float64]
+MOST_CANDIDATES = 30  # the best by themselves, among which members are chosen: a choice must not take seconds
 FEWEST = 600  # rows that all candidates have judged, from which they can all be compared
 LEAST_WEIGHT = 0.02  # members with less are noise of the selection
 BLEND_ROWS, BLEND_CELLS = 20_000, 200_000  # rows, and rows x scores, on which members are chosen
@@ -150,6 +151,7 @@ class Race:
 
     def _select(self, names: list[str], rows: NDArray[np.intp], steps: int, bags: int) -> greedy.Blend:
         """Select members on some rows; see `blend`."""
+        names = sorted(sorted(names, key=self.error)[:MOST_CANDIDATES])
         margins = {n: self.margins(n, rows) for n in names}
         covered = {n: self.covered(n)[rows] for n in names}
         if not bags:

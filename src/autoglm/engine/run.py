@@ -72,6 +72,7 @@ class Run:
     progress: Progress
     phases: dict[str, float]
     units: int = 0
+    deciding: float = 0.0  # seconds that the last wave took to decide
     given_up: frozenset[str] = frozenset()  # candidates that had failed when the wave in hand was decided
 
     def spend(self, waves: Iterator[list[Step]]) -> None:
@@ -80,7 +81,9 @@ class Run:
         over = False
         while True:
             while not pending and not over and self._ready():
+                began = time.monotonic()
                 wave = next(waves, None)
+                self.deciding = time.monotonic() - began
                 self.given_up = frozenset(self.race.failed)
                 over = wave is None
                 pending.extend(wave or ())
@@ -93,8 +96,8 @@ class Run:
                 self._take(answer)
 
     def _ready(self) -> bool:
-        """Whether the next wave may be decided: in work mode only when nothing is in hand."""
-        if self._spent():
+        """Whether the next wave may be decided: in time, and in work mode only when nothing is in hand."""
+        if self._spent() or (self.budget.timed and self._left() < self.deciding):
             return False
         return not any(j["verb"] == "ask" or not self.budget.timed for j in self.pool.busy)
 
