@@ -25,10 +25,12 @@ demo: $(VENV)/.demo ## set up and run the main job on real data (30 s of fitting
 	$(BIN)/python examples/demo.py
 
 test: $(VENV)/.dev ## set up and run the tests (no torch)
-	$(PYTEST) -q -n $(JOBS) -m "not slow"
+	$(PYTEST) -q -n $(JOBS) -m "not slow and not clock"
+	$(PYTEST) -q -m "clock and not slow"
 
 test-all: $(VENV)/.all ## every extra (torch too), every test, the slow ones too
-	$(PYTEST) -q -n $(JOBS)
+	$(PYTEST) -q -n $(JOBS) -m "not clock"
+	$(PYTEST) -q -m clock
 
 check: lint types arrows docs docs-test ## style, types, arrows between rooms, docs and their examples
 

@@ -95,6 +95,7 @@ def test_work_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert state(AutoML(**options, work=3, folder=tmp_path / "x").fit(table(), "y")) == state(first)
 
 
+@pytest.mark.clock
 @pytest.mark.slow
 def test_seconds_spent_are_not_spent_again_and_more_of_them_extend(tmp_path: Path) -> None:
     options: dict[str, Any] = {"folder": tmp_path / "x", "learners": ["linear", "forest"]}
@@ -240,6 +241,7 @@ def test_the_user_s_kinds_and_task_are_kept() -> None:
     assert predictor.task.kind == "regression"
 
 
+@pytest.mark.clock
 @pytest.mark.parametrize("seconds", [60.0])
 def test_ctrl_c_saves_what_there_is(tmp_path: Path, seconds: float) -> None:
     with script(seconds=seconds, folder=str(tmp_path / "x"), learners=["linear"]) as fitting:

@@ -1,3 +1,4 @@
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,3 +20,12 @@ def test_children_of_other_names_differ() -> None:
 
 def test_generators_are_reproducible() -> None:
     assert Seed(1).generator().random() == Seed(1).generator().random()
+
+
+@given(st.integers(0, 30), st.integers(0, 40))
+def test_a_sample_is_a_sorted_part(count: int, most: int) -> None:
+    rows = np.arange(100, 100 + count)
+    found = Seed(3).sample(rows, most)
+    assert len(found) == min(count, most)
+    assert set(found) <= set(rows) and (np.diff(found) > 0).all()
+    np.testing.assert_array_equal(found, Seed(3).sample(rows, most))

@@ -16,14 +16,16 @@ import pytest
 import autoglm
 
 SCRIPT = """
-import json, sys
+import json, sys, time
 import numpy as np, pandas as pd
 import autoglm
 draw = np.random.default_rng(8)
 frame = pd.DataFrame({"a": draw.normal(size=150), "b": draw.normal(size=150), "c": draw.choice(list("xyz"), 150)})
 frame["y"] = np.where(frame["a"] + (frame["c"] == "x") + draw.normal(size=150) > 0.5, "yes", "no")
+begun = time.monotonic()
 predictor = autoglm.AutoML(**json.loads(sys.argv[1])).fit(frame, "y")
-print(json.dumps(predictor.predict_proba(frame)["yes"].map(float.hex).tolist()))
+taken = time.monotonic() - begun
+print(json.dumps([taken, predictor.predict_proba(frame)["yes"].map(float.hex).tolist()]))
 """
 KILLS = 20
 
@@ -39,10 +41,12 @@ def started(**options: Any) -> subprocess.Popen[bytes]:
     )
 
 
-def answers(**options: Any) -> list[str]:
+def answers(**options: Any) -> tuple[float, list[str]]:
+    """Seconds that the fit took, and the answers to the bit."""
     out, err = (process := started(**options)).communicate(timeout=100)
     assert process.returncode == 0, err.decode()[-2000:]
-    return list(json.loads(out))
+    taken, found = json.loads(out)
+    return taken, found
 
 
 def fits(folder: Path) -> dict[str, str]:
@@ -75,8 +79,8 @@ def killed_again_and_again(folder: Path, kills: int, longest: float, **options: 
 def test_work_that_is_killed_ends_as_if_nothing_had_happened(tmp_path: Path) -> None:
     options = {"work": 60, "threads": 2, "learners": ["linear", "forest"], "search": "random"}
     killed_again_and_again(tmp_path / "killed", KILLS, 5.0, **options)
-    last = answers(folder=str(tmp_path / "killed"), **options)
-    whole = answers(folder=str(tmp_path / "whole"), **options | {"threads": 1})
+    _, last = answers(folder=str(tmp_path / "killed"), **options)
+    _, whole = answers(folder=str(tmp_path / "whole"), **options | {"threads": 1})
     assert last == whole
     one, other = (json.loads((tmp_path / n / "manifest.json").read_text()) for n in ("killed", "whole"))
     for key in ("members", "temperature", "offsets", "score"):
@@ -84,11 +88,12 @@ def test_work_that_is_killed_ends_as_if_nothing_had_happened(tmp_path: Path) -> 
     assert fits(tmp_path / "killed").keys() >= fits(tmp_path / "whole").keys()
 
 
+@pytest.mark.clock
 @pytest.mark.slow
 @pytest.mark.timeout(200)
 def test_seconds_that_are_killed_go_on(tmp_path: Path) -> None:
     options = {"seconds": 12, "learners": ["linear", "forest"]}
     killed_again_and_again(tmp_path / "killed", 6, 4.0, **options)
-    begun = time.monotonic()
-    assert len(answers(folder=str(tmp_path / "killed"), **options)) == 150
-    assert time.monotonic() - begun < 12 + 2 + 3  # and the interpreter's start
+    taken, found = answers(folder=str(tmp_path / "killed"), **options)
+    assert len(found) == 150
+    assert taken < 12 + 2

@@ -71,6 +71,7 @@ def test_a_job_that_exits_raises_or_prints_costs_only_itself(journal: Journal, r
         assert {f.candidate.partition("-")[0] for f in journal.finished()} == {"rogue_prints", "constant"}
 
 
+@pytest.mark.clock
 def test_a_job_that_hangs_is_stopped_and_one_that_bursts_memory_too(journal: Journal, rogues: tuple[str, ...]) -> None:
     with Pool(1, 1, 500 * 2**20) as pool:
         pool.workers[0].known.add("rogue_hangs")  # no time for an import

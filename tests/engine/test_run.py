@@ -46,6 +46,7 @@ def test_when_all_fails_the_error_says_why(rogues: tuple[str, ...], monkeypatch:
         AutoML(work=2, threads=1, learners=["rogue_raises"], search="none").fit(table("binary"), "y")
 
 
+@pytest.mark.clock
 @pytest.mark.slow
 @pytest.mark.parametrize(("task", "seconds"), [("binary", 1), ("binary", 6), ("multiclass", 6), ("regression", 6)])
 def test_the_budget_is_kept(task: str, seconds: float) -> None:
@@ -57,6 +58,7 @@ def test_the_budget_is_kept(task: str, seconds: float) -> None:
         assert {"linear", "lightgbm", "forest"} <= set(predictor.leaderboard()["learner"])
 
 
+@pytest.mark.clock
 @pytest.mark.slow
 def test_learners_that_misbehave_cost_only_themselves(rogues: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     made = schedule.portfolio

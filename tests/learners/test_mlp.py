@@ -142,6 +142,7 @@ def test_values_stay_in_the_range_of_training() -> None:
     assert found.max() <= train.target.max()
 
 
+@pytest.mark.clock
 def test_ends_in_time() -> None:
     train, valid = samples(BINARY, 20_000)
     start = time.monotonic()

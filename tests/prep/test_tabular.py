@@ -167,6 +167,7 @@ def test_any_numbers_become_finite_ones(train: NDArray[np.float32], late: NDArra
     assert dense.transform(Features(late[:0], outputs)).shape == (0, dense.width)
 
 
+@pytest.mark.clock
 def test_one_row_is_fast() -> None:
     rng = np.random.default_rng(0)
     given = features(

@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -35,3 +36,7 @@ class Seed:
     def generator(self) -> np.random.Generator:
         """Return a fresh NumPy generator."""
         return np.random.default_rng(self.value % 2**63)
+
+    def sample(self, rows: NDArray[np.intp], most: int) -> NDArray[np.intp]:
+        """Return a random part of `rows`, of length `most` and sorted; all of them where there are no more."""
+        return rows if len(rows) <= most else np.sort(self.generator().choice(rows, most, replace=False))

@@ -42,6 +42,7 @@ class Race:
     _sums: dict[str, NDArray[Any]] = field(default_factory=dict)
     _counts: dict[str, NDArray[np.int16]] = field(default_factory=dict)
     _errors: dict[tuple[str, int, int], float] = field(default_factory=dict)
+    _field: tuple[int, list[str], NDArray[np.intp]] | None = None
 
     def add(self, candidate: Candidate) -> str:
         """Register a candidate and return its name."""
@@ -125,9 +126,16 @@ class Race:
         bags
             Random halves of the rows on which the selection is repeated and averaged; 0: once on all rows.
         """
-        begun = sorted(self.begun)  # whatever order the fits came in
-        if not begun:
+        if not self.begun:
             return greedy.Blend({}, float("inf"))
+        fits = sum(map(len, self.fits.values()))
+        if self._field is None or self._field[0] != fits:
+            self._field = fits, *self._compared()
+        return self._select(*self._field[1:], steps, bags)
+
+    def _compared(self) -> tuple[list[str], NDArray[np.intp]]:
+        """Return the candidates to select among and the rows on which to do it; see `blend`."""
+        begun = sorted(self.begun)  # whatever order the fits came in
         names = [n for n in begun if self.candidates[n].learner != "constant"] or begun
         most = max(int(self.covered(n).sum()) for n in names)
         proven = [n for n in names if 2 * int(self.covered(n).sum()) >= most]
@@ -138,8 +146,8 @@ class Race:
             halves = np.isin(common, self._some(common, len(common) // 2, -1), assume_unique=True)
             tests = [common[halves], common[~halves]]
             if self._honest(every, common, tests) < self._honest(proven, rows, tests):
-                return self._select(every, common, steps, bags)
-        return self._select(proven, rows, steps, bags)
+                return every, common
+        return proven, rows
 
     def _honest(self, names: list[str], rows: NDArray[np.intp], tests: list[NDArray[np.intp]]) -> float:
         """Return the mean error of selections on some rows, each on test rows that it has not seen."""
@@ -168,12 +176,11 @@ class Race:
 
     def _at_most(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
         """Return as many of the rows as a selection looks at."""
-        few = max(2000, min(BLEND_ROWS, BLEND_CELLS // self.task.scores))
-        return rows if len(rows) <= few else self._some(rows, few, 0)
+        return self._some(rows, max(2000, min(BLEND_ROWS, BLEND_CELLS // self.task.scores)), 0)
 
     def _some(self, rows: NDArray[np.intp], count: int, bag: int) -> NDArray[np.intp]:
         """Return a random part of the given rows, sorted."""
-        return np.sort(self.seed.child("blend", bag).generator().choice(rows, count, replace=False))
+        return self.seed.child("blend", bag).sample(rows, count)
 
     def blended(
         self, weights: dict[str, float], rows: slice | NDArray[np.intp] = slice(None)

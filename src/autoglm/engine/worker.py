@@ -62,8 +62,8 @@ def fit(job: dict[str, Any]) -> dict[str, Any]:
     started = time.monotonic()
     train, judged = run.splits.rows(job["repeat"], job["fold"])
     seed = Seed(job["seed"]).child(candidate.name, job["repeat"], job["fold"])
-    if candidate.rows and len(train) > candidate.rows:
-        train = np.sort(seed.child("sample").generator().choice(train, candidate.rows, replace=False))
+    if candidate.rows:
+        train = seed.child("sample").sample(train, candidate.rows)
     limits = Limits(job["seconds"] or float("inf"), job["threads"], seed, job["loss"], started)
     held = Sample(run.features.take(judged), run.target[judged])
     model = learner.fit(Sample(run.features.take(train), run.target[train]), held, run.task, limits)

@@ -46,6 +46,13 @@ class Sample:
     def __len__(self) -> int:
         return len(self.target)
 
+    def thinned(self, most: int, seed: Seed) -> Self:
+        """Return a random part of `most` rows; itself where there are no more."""
+        if len(self) <= most:
+            return self
+        rows = seed.sample(np.arange(len(self)), most)
+        return type(self)(self.features.take(rows), self.target[rows])
+
 
 @dataclass(frozen=True)
 class Limits:

@@ -46,7 +46,7 @@ class Learner:
 
     def fit(self, train: Sample, valid: Sample, task: Task, limits: Limits) -> Model:
         """Boost until the loss on `valid` has not fallen for `patience` rounds, or the time is up."""
-        train = _sampled(train, limits)
+        train = train.thinned(MOST_CELLS // max(1, train.features.dense.shape[1]), limits.seed.child("rows"))
         present = np.unique(train.target) if task.kind == "multiclass" else np.zeros(0, dtype=np.int64)
         if len(present) == task.scores:
             present = present[:0]
@@ -98,15 +98,6 @@ class _Clock:
 
     def after_iteration(self, info: Any) -> bool:
         return not self.limits.over()
-
-
-def _sampled(train: Sample, limits: Limits) -> Sample:
-    """Return as many random rows as `MOST_CELLS` allows."""
-    most = MOST_CELLS // max(1, train.features.dense.shape[1])
-    if len(train) <= most:
-        return train
-    some = np.sort(limits.seed.child("rows").generator().choice(len(train), most, replace=False))
-    return Sample(train.features.take(some), train.target[some])
 
 
 def _rate(rows: int) -> float:

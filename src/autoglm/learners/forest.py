@@ -44,17 +44,14 @@ class Learner:
 
     def fit(self, train: Sample, valid: Sample, task: Task, limits: Limits) -> Model:
         """Grow trees until there are `trees` of them or the time is up; `valid` is not used."""
+        train = train.thinned(self.rows, limits.seed.child("rows"))
         inputs, matrix = TreeInputs.fit(train.features, train.target, task, limits.seed, self.means, 0)
-        target = train.target
-        if len(target) > self.rows:
-            some = limits.seed.child("rows").generator().choice(len(target), self.rows, replace=False)
-            matrix, target = matrix[some], target[some]
         matrix = finite(matrix)
-        forest = self._recipe(len(target), matrix.shape[1], task, limits)
+        forest = self._recipe(len(train), matrix.shape[1], task, limits)
         most = max(STEP, self._most_trees(task))
         while len(getattr(forest, "estimators_", ())) < most and not limits.over(0.6):
             forest.set_params(n_estimators=min(most, forest.n_estimators + STEP))
-            forest.fit(matrix, target)
+            forest.fit(matrix, train.target)
             nodes = sum(t.tree_.node_count for t in forest.estimators_) * task.scores
             if nodes > MOST_NODES:
                 break
