@@ -35,6 +35,14 @@ def test_no_arguments_print_the_help(run: Run) -> None:
     assert run().out == run("--help").out
 
 
+def test_the_package_runs_as_a_module() -> None:
+    path = os.pathsep.join(p for p in sys.path if p)
+    call = [sys.executable, "-m", "autoglm", "info", "nowhere"]
+    done = subprocess.run(call, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "nowhere" in done.stderr
+
+
 def test_version(run: Run) -> None:
     assert run("--version").out == f"autoglm {__version__}\n"
 

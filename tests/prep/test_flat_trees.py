@@ -5,6 +5,7 @@ from typing import Any
 import lightgbm as lgb
 import numpy as np
 import pytest
+import xgboost as xgb
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestRegressor
 
 from autoglm.core.task import Task
@@ -65,3 +66,12 @@ def test_a_regression_forest_keeps_its_answers() -> None:
     forest = RandomForestRegressor(20, random_state=0).fit(matrix, value)
     flat = flat_trees.booster(list(_trees(forest.estimators_, Task("regression", "y"), [])), 5, 1)
     np.testing.assert_allclose(flat_trees.margins(flat, matrix, 1, 1)[:, 0], forest.predict(matrix), atol=1e-4)
+
+
+@pytest.mark.parametrize("rows", [flat_trees.SORTED - 1, flat_trees.SORTED, flat_trees.BLOCK + 7])
+def test_the_order_of_many_rows_changes_no_answer(rows: int) -> None:
+    matrix, value = table(2000, True)
+    booster = xgb.train({"max_depth": 4}, xgb.DMatrix(matrix, value), 5)
+    new = table(rows, True, seed=1)[0]
+    expected = booster.inplace_predict(new, predict_type="margin")[:, None]
+    assert np.array_equal(flat_trees.margins(booster, new, 1, 2), expected)

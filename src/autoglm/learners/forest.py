@@ -19,7 +19,7 @@ from autoglm.core.features import Features
 from autoglm.core.files import read_json, write_json
 from autoglm.core.task import Task
 from autoglm.learners import Limits, Sample
-from autoglm.prep import flat_trees
+from autoglm.prep import flat_trees, grove
 from autoglm.prep.trees import TreeInputs, finite
 
 if TYPE_CHECKING:
@@ -126,8 +126,7 @@ class Model:
 
     def predict(self, features: Features, threads: int = 1) -> NDArray[np.float64]:
         """Return log-odds, log-probabilities or values, shape (n, scores)."""
-        matrix = finite(self.inputs.transform(features))
-        return self.link(flat_trees.margins(self.booster, matrix, self.scores, threads))
+        return grove.alone(self, features, threads)
 
     def link(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
         """Turn mean shares of classes into log-odds or log-probabilities; values stay."""

@@ -20,8 +20,8 @@ from autoglm.core.features import Features
 from autoglm.core.files import read_json, write_json
 from autoglm.core.task import Task
 from autoglm.learners import Limits, Sample, haste
-from autoglm.prep import flat_trees
-from autoglm.prep.trees import TreeInputs, finite
+from autoglm.prep import flat_trees, grove
+from autoglm.prep.trees import TreeInputs
 
 if TYPE_CHECKING:
     import optuna
@@ -153,8 +153,7 @@ class Model:
 
     def predict(self, features: Features, threads: int = 1) -> NDArray[np.float64]:
         """Return raw scores, shape (n, scores)."""
-        matrix = finite(self.inputs.transform(features))
-        return self.link(flat_trees.margins(self.booster, matrix, self.scores, threads))
+        return grove.alone(self, features, threads)
 
     def link(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the sums over trees: they are the margins."""

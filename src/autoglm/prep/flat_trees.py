@@ -18,6 +18,9 @@ import numpy as np
 import xgboost as xgb
 from numpy.typing import NDArray
 
+BLOCK = 50_000  # rows answered at once: bounds the copy that is put in order
+SORTED = 2_000  # rows from which on the order pays
+
 
 @dataclass(frozen=True)
 class Tree:
@@ -134,12 +137,29 @@ def stored(trees: Sequence[bytes], outputs: Sequence[int], base: Sequence[float]
 
 
 def margins(booster: xgb.Booster, matrix: NDArray[np.float32], outputs: int, threads: int) -> NDArray[np.float64]:
-    """Return the booster's sums, shape (n_rows, outputs)."""
+    """Return the booster's sums, shape (n_rows, outputs).
+
+    Many rows are answered in the order of the column that most splits read: neighbours then take the same way
+    through a tree and the processor guesses it, which is up to 1.5 times as fast (benchmarks/trees.py).
+    """
     if _threads.get(booster) != threads:  # setting it anew makes XGBoost configure itself anew: .4 ms a call
         booster.set_param({"nthread": threads})
         _threads[booster] = threads
-    raw = booster.inplace_predict(matrix, predict_type="margin")
-    return np.asarray(raw, dtype=np.float64).reshape(len(matrix), outputs)
+    found = np.empty((len(matrix), outputs))
+    for start in range(0, len(matrix), BLOCK):
+        rows = matrix[start : start + BLOCK]
+        order = np.argsort(rows[:, _most_read(booster)]) if len(rows) >= SORTED else slice(None)
+        raw = booster.inplace_predict(rows[order], predict_type="margin")
+        found[start : start + BLOCK][order] = np.asarray(raw).reshape(len(rows), outputs)
+    return found
+
+
+def _most_read(booster: xgb.Booster) -> int:
+    """Return the column that most splits read."""
+    if booster not in _columns:
+        splits = booster.get_score(importance_type="weight")
+        _columns[booster] = int(max(splits, key=splits.__getitem__)[1:]) if splits else 0  # "f12" → 12
+    return _columns[booster]
 
 
 def load(raw: bytes) -> xgb.Booster:
@@ -212,6 +232,7 @@ def _xgboost_tree(tree: Tree, number: int, n_features: int) -> dict[str, Any]:
 
 
 _threads: WeakKeyDictionary[xgb.Booster, int] = WeakKeyDictionary()
+_columns: WeakKeyDictionary[xgb.Booster, int] = WeakKeyDictionary()
 
 _MARKERS = {"f4": b"d", "i4": b"l", "i8": b"L", "u1": b"U"}
 

@@ -51,6 +51,12 @@ class TreeModel(Protocol):
         """Turn the sums over trees into margins, shape (n, scores) both."""
 
 
+def alone(model: TreeModel, features: Features, threads: int) -> NDArray[np.float64]:
+    """Return one model's margins, shape (n, scores)."""
+    matrix = finite(model.inputs.transform(features))
+    return model.link(flat_trees.margins(model.booster, matrix, model.scores, threads))
+
+
 @dataclass(frozen=True)
 class Grove:
     """Tree models that answer together: the sum of their margins, each times its share."""
