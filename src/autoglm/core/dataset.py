@@ -117,7 +117,8 @@ class Dataset:
     card
         What it is.
     frame
-        Features, the target, and `PART`: ``"train"``, ``"validation"`` or ``"test"``; or ``"fold 1"``, ``"fold 2"`` and so on.
+        Features, the target, and `PART`: ``"train"``, ``"validation"`` or ``"test"``; or ``"fold 1"``, ``"fold 2"``
+        and so on.
     folder
         What the paths in the columns `Card.media` start from.
     """

@@ -119,7 +119,7 @@ def _receive(url: str, part: Path) -> None:
     """Append what is missing to `part`; a server that cannot resume sends the whole anew."""
     start = part.stat().st_size if part.exists() else 0
     headers = {"User-Agent": "open-autoglm", "Accept-Encoding": "identity"}
-    request = urllib.request.Request(url, headers=headers | ({"Range": f"bytes={start}-"} if start else {}))  # noqa: S310
+    request = urllib.request.Request(url, headers=headers | ({"Range": f"bytes={start}-"} if start else {}))
     try:
         answer = urllib.request.urlopen(request, timeout=PATIENCE)
     except urllib.error.HTTPError as error:

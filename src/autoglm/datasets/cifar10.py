@@ -135,7 +135,9 @@ class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         """Return one of the few functions that an array needs."""
         if (module, name) not in _ADMITTED:
-            raise DataError(f"wants to use {module}.{name}, which no batch of images needs: the file is not to be trusted")
+            raise DataError(
+                f"wants to use {module}.{name}, which no batch of images needs: the file is not to be trusted"
+            )
         return _ADMITTED[module, name]
 
 

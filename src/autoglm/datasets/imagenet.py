@@ -168,7 +168,9 @@ def _truth(kit: Path) -> list[str]:
         lines = (kit / TRUTH).read_text(encoding="ascii").split()
         return [known[int(line)] for line in lines]
     except (OSError, ValueError, KeyError, IndexError, TypeError, NotImplementedError, MatReadError) as error:
-        raise DataError(f"{kit}: meta.mat and {TRUTH} cannot be read together ({error!r}); unpack the kit again") from None
+        raise DataError(
+            f"{kit}: meta.mat and {TRUTH} cannot be read together ({error!r}); unpack the kit again"
+        ) from None
 
 
 def _class_names(folder: Path) -> dict[str, str]:

@@ -57,7 +57,9 @@ def _card(task: str, title: str, file: str, size: str) -> Card:
 
 
 CARDS = {
-    "rgb": _card("rgb", "EuroSAT: land use in colour", "EuroSAT_RGB.zip", "27,000 images of 64 × 64 pixels; 95 MB packed"),
+    "rgb": _card(
+        "rgb", "EuroSAT: land use in colour", "EuroSAT_RGB.zip", "27,000 images of 64 × 64 pixels; 95 MB packed"
+    ),
     "bands": _card(
         "bands", "EuroSAT: land use in 13 bands", "EuroSAT_MS.zip", "27,000 images of 64 × 64 × 13; 2.1 GB packed"
     ),

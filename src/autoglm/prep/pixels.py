@@ -119,13 +119,17 @@ def _colour(image: bytes | Path) -> Image.Image:
             warnings.simplefilter("ignore")  # Pillow's own limit, and transparency that is left out
             with Image.open(io.BytesIO(image) if isinstance(image, bytes) else image) as opened:
                 if opened.width * opened.height > MOST_PIXELS:
-                    raise DataError(f"{where}: {opened.width} by {opened.height} pixels, at most {MOST_PIXELS:,} are read")
+                    raise DataError(
+                        f"{where}: {opened.width} by {opened.height} pixels, at most {MOST_PIXELS:,} are read"
+                    )
                 opened.load()
                 return _flat(ImageOps.exif_transpose(opened))
     except Image.DecompressionBombError as error:
         raise DataError(f"{where}: {error}; at most {MOST_PIXELS:,} pixels are read") from None
     except UnidentifiedImageError:
-        raise DataError(f"{where}: not an image that Pillow reads; expected PNG, JPEG, TIFF, WebP or the like") from None
+        raise DataError(
+            f"{where}: not an image that Pillow reads; expected PNG, JPEG, TIFF, WebP or the like"
+        ) from None
     except (OSError, ValueError, SyntaxError, EOFError) as error:  # SyntaxError: a damaged PNG
         raise DataError(f"{where}: a damaged image ({error}); download it again or leave the row out") from None
 
