@@ -145,10 +145,11 @@ def _thinned(frame: pd.DataFrame, rows: int) -> pd.DataFrame:
 
     from autoglm.core.dataset import PART
 
-    kept = []
-    for _, places in sorted(frame.groupby(PART, sort=True).indices.items()):
-        kept += [int(i) for i in places[np.unique(np.linspace(0, len(places) - 1, min(rows, len(places))).astype(int))]]
-    return frame.iloc[sorted(kept)].reset_index(drop=True)
+    kept = np.zeros(len(frame), dtype=bool)
+    for part in frame[PART].unique():
+        places = np.flatnonzero(frame[PART] == part)
+        kept[places[np.linspace(0, len(places) - 1, min(rows, len(places))).astype(int)]] = True
+    return frame[kept].reset_index(drop=True)
 
 
 def _write(frame: pd.DataFrame, folder: Path) -> dict[str, Any]:

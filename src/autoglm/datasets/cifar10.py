@@ -72,8 +72,8 @@ CARDS = {
 }
 MINI = Mini(
     title="Which tenth of two photos is a patch of 32 by 32 pixels from? In the layout of CIFAR-10",
-    note="Not CIFAR-10: patches of scikit-learn's photos china.jpg and flower.jpg, each cut into five upright strips, the "
-    "ten classes. Patches lie on a grid and share no pixel; every fourth row of patches is the test part.",
+    note="Not CIFAR-10: patches of scikit-learn's photos china.jpg and flower.jpg, each cut into five upright strips, "
+    "the ten classes. Patches lie on a grid and share no pixel; every fourth row of patches is the test part.",
     source="https://scikit-learn.org/stable/modules/generated/sklearn.datasets.load_sample_images.html",
     licence="CC BY 2.0 (Flickr; credits in sklearn/datasets/images/README.txt); they come with scikit-learn",
     size="400 training, 120 test images",

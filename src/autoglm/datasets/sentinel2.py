@@ -40,8 +40,8 @@ def _card(task: str, title: str, file: str, size: str) -> Card:
         folder="EuroSAT",
         source="https://zenodo.org/records/7711810",
         licence="MIT; Sentinel data are free under the Copernicus terms",
-        citation="Helber, Bischke, Dengel & Borth (2019): EuroSAT: A Novel Dataset and Deep Learning Benchmark for Land "
-        "Use and Land Cover Classification. IEEE J-STARS 12(7)",
+        citation="Helber, Bischke, Dengel & Borth (2019): EuroSAT: A Novel Dataset and Deep Learning Benchmark for "
+        "Land Use and Land Cover Classification. IEEE J-STARS 12(7)",
         size=size,
         archives=(
             Archive(
@@ -51,8 +51,8 @@ def _card(task: str, title: str, file: str, size: str) -> Card:
             ),
         ),
         media=("image",),
-        note="The publishers give no split. A fifth of the images, by a hash of the name (AnnualCrop_1), is the test part, "
-        "the same in both tasks; results on other splits cannot be compared with it.",
+        note="The publishers give no split. A fifth of the images, by a hash of the name (AnnualCrop_1), is the test "
+        "part, the same in both tasks; results on other splits cannot be compared with it.",
     )
 
 
@@ -66,8 +66,8 @@ CARDS = {
 }
 MINI = Mini(
     title="How green is a patch of one Sentinel-2 image? In the layout of EuroSAT",
-    note="Not EuroSAT: 400 patches of 15 × 15 pixels of the one image (B02, B03, B04, B08) that comes with spyndex. The "
-    "class is derived, not seen by people: the third of the patches by their mean NDVI, (B08 - B04) / (B08 + B04). "
+    note="Not EuroSAT: 400 patches of 15 × 15 pixels of the one image (B02, B03, B04, B08) that comes with spyndex. "
+    "The class is derived, not seen by people: the third of the patches by their mean NDVI, (B08 - B04) / (B08 + B04). "
     "'bands' holds B04 and B08, so it can be solved exactly; 'rgb' lacks B08. The bands are "
     "TIFF without georeference. Patches share no pixel, but neighbours are alike. Needs the extra `satellite`.",
     source="https://pypi.org/project/spyndex/",

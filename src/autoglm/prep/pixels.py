@@ -157,7 +157,8 @@ def _summary(image: bytes | Path) -> NDArray[np.float32]:
     mosaic = np.asarray(opened.resize((COARSE, COARSE), Image.Resampling.BOX), dtype=np.float32) / 255
     small = np.asarray(opened.resize((SIDE, SIDE), Image.Resampling.BILINEAR), dtype=np.float32) / 255
     colours = small.reshape(-1, 3)
-    return np.concatenate([mosaic.ravel(), _edges(small @ _LUMA), colours.mean(axis=0), 2 * colours.std(axis=0)])
+    edges = _edges(np.asarray(small @ _LUMA, dtype=np.float32))
+    return np.concatenate([mosaic.ravel(), edges, colours.mean(axis=0), 2 * colours.std(axis=0)])
 
 
 def _edges(luma: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -178,4 +179,4 @@ def _edges(luma: NDArray[np.float32]) -> NDArray[np.float32]:
     cells = histogram.reshape(-1, DIRECTIONS)
     # 0.1 keeps the noise of a flat cell small; the length of a clear edge is several.
     normal = np.minimum(cells / np.sqrt(np.square(cells).sum(axis=1, keepdims=True) + 0.1**2), CLIP) / CLIP
-    return normal.ravel().astype(np.float32)
+    return np.asarray(normal.ravel(), dtype=np.float32)

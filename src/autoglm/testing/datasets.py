@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from autoglm import datasets
-from autoglm.core.dataset import PART, Card
+from autoglm.core.dataset import PART, Card, Dataset
 from autoglm.core.errors import DataError
 
 OPTIONAL = ("archives", "media", "miniature_of", "note")
@@ -42,9 +42,9 @@ def check_dataset(name: str) -> None:
     pd.testing.assert_frame_equal(first.frame, again.frame, obj=f"{where}, read twice")
     _check_frame(first.frame, first.card, where)
     for column in first.card.media:
-        paths = [first.folder / v for v in first.frame[column] if isinstance(v, str)]
-        lost = [p for p in paths if not p.is_file()]
-        assert not lost, f"{where}: {len(lost)} files of column {column!r} are not there, such as {lost[0]}"
+        assert first.frame[column].map(type).isin([str, bytes]).all(), f"{where}: {column!r} is neither path nor bytes"
+    lost = [p for p in _named(first) if not p.is_file()]
+    assert not lost, f"{where}: {len(lost)} files that rows name are not there, such as {lost[0]}"
     numbers = datasets.features(first)
     assert numbers.index.equals(first.frame.index), f"{where}: features have other rows"
     for column in (first.card.target, PART):
@@ -92,31 +92,36 @@ def _check_frame(frame: pd.DataFrame, card: Card, where: str) -> None:
 
 
 def _check_damage(name: str, whole: Path) -> None:
-    """Cut the largest file in half, delete it, and take everything away: a clear error, or (a file among many) fewer rows.
+    """Damage a file (the largest, or one that a row names): an error, or at least fewer rows; then take all files away.
 
-    A file that holds one row is not opened by a reader, so the features must refuse it.
+    A reader does not open the file of a row, so the features must refuse it.
     """
+    named = _named(datasets.load(name))
+    largest = max((p for p in whole.rglob("*") if p.is_file()), key=lambda p: (p.stat().st_size, str(p)))
+    found = named[0] if named else largest
     with tempfile.TemporaryDirectory() as temporary:
-        largest = max((p for p in whole.rglob("*") if p.is_file()), key=lambda p: (p.stat().st_size, str(p)))
         for damage in ("cut in half", "emptied", "deleted"):
             copy = Path(temporary) / damage / whole.parent.name / whole.name
             shutil.copytree(whole, copy)
-            victim = copy / largest.relative_to(whole)
+            victim = copy / found.relative_to(whole)
             data = victim.read_bytes()
             victim.unlink()
             if damage != "deleted":
                 victim.write_bytes(data[: len(data) // 2] if damage == "cut in half" else b"")
-            _check_refused(name, Path(temporary) / damage, f"data set {name!r}, {largest.name} {damage}")
+            _check_refused(name, Path(temporary) / damage, f"data set {name!r}, {found.name} {damage}")
         bare = Path(temporary) / "bare" / whole.parent.name / whole.name
         bare.mkdir(parents=True)
         try:
             datasets.load(name, Path(temporary) / "bare")
         except DataError as error:
-            assert str(bare) in str(error), (
-                f"data set {name!r}: the error about an empty folder does not name it: {error}"
-            )
+            assert str(bare) in str(error), f"data set {name!r}: an error that does not name the empty folder: {error}"
         else:
             raise AssertionError(f"data set {name!r}: an empty folder is read without an error")
+
+
+def _named(dataset: Dataset) -> list[Path]:
+    """Files that rows name."""
+    return [dataset.folder / v for c in dataset.card.media for v in dataset.frame[c] if isinstance(v, str)]
 
 
 def _check_refused(name: str, root: Path, where: str) -> None:
