@@ -48,7 +48,7 @@ CARDS = {
 MINI = Mini(
     title="Which tenth of two photos is a crop of 64 by 64 pixels from? In the layout of ImageNet",
     note="Not ImageNet: crops of scikit-learn's photos china.jpg and flower.jpg, each cut into five upright strips, "
-    "the ten classes (their numbers n0000000x are none of WordNet's). Crops share no pixel; every third row of crops is "
+    "the ten classes (their numbers n0000000x are none of WordNet's). Crops share no pixel; every third row is "
     "the test part.",
     source="https://scikit-learn.org/stable/modules/generated/sklearn.datasets.load_sample_images.html",
     licence="CC BY 2.0 (Flickr; credits in sklearn/datasets/images/README.txt); they come with scikit-learn",
