@@ -72,7 +72,7 @@ def test_write(run: Run, tmp_path: Path) -> None:
     assert rows["image"].tolist() == loaded.frame["image"].tolist()
     assert card["name"] == "mnist-mini" and card["miniature"] is True and card["rows"] == 1797
     assert card["sha256"] == sha256(out / "rows.parquet") and card["folder"] == str(loaded.folder)
-    assert set(card) >= {field for field in loaded.card.__dataclass_fields__}
+    assert set(card) >= set(loaded.card.__dataclass_fields__)
     assert sorted(p.name for p in out.iterdir()) == ["card.json", "rows.parquet"]
 
 
