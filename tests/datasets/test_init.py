@@ -139,6 +139,8 @@ def test_features_of_texts() -> None:
     card = replace(datasets.card("mnist"), modality="text", media=())
     numbers = datasets.features(Dataset(card, frame))
     assert {"words 1", "shop_a", "shop_b", "price", "digit", PART} <= set(numbers)
+    alone = datasets.features(Dataset(card, frame[["text", "digit", PART]]))
+    assert alone.columns.str.startswith("words ").sum() == alone.shape[1] - 2 > 0
     changed = frame.assign(text=frame["text"].where(frame[PART] == "train", "good"))
     again = datasets.features(Dataset(card, changed))
     train = frame[PART] == "train"

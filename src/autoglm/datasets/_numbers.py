@@ -60,6 +60,8 @@ def _texts(dataset: Dataset, rows: pd.DataFrame) -> Named:
     # Given folds have no one training part; the words of all rows are counted then, never the target.
     train = np.asarray(parts == "train") if (parts == "train").any() else np.ones(len(rows), dtype=bool)
     values = words.features(rows[texts], train)
-    others = pd.get_dummies(rows.drop(columns=texts), columns=[c for c in named if c not in texts])
+    labels = [c for c in named if c not in texts]
+    others = rows.drop(columns=texts)
+    others = pd.get_dummies(others, columns=labels) if labels else others
     block = np.hstack([values, others.to_numpy(dtype="float32")])
     return block, [*(f"words {i + 1}" for i in range(values.shape[1])), *map(str, others.columns)]
