@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from autoglm.core.dataset import PART
@@ -110,6 +112,31 @@ def test_damage_is_named(folder: Path, content: bytes | None, words: str) -> Non
     with pytest.raises(DataError, match=words) as caught:
         cifar10.read(folder)
     assert "data_batch_2" in str(caught.value)
+
+
+def test_a_file_cannot_ask_for_gigabytes_or_change_numpy(folder: Path) -> None:
+    reach = b"\x80\x02K\x01r\xff\xff\xff\x7f."  # the value 1 noted in place 2,147,483,647
+    kinds = b"\x80\x02cnumpy\ndtype\nU\x02u1\x85R(K\x03U\x01>NNNK\x09K\x09K\x09tb."  # an odd state of a type
+    change = b"\x80\x02c_codecs\nencode\n}U\x01xK\x01s}\x86b."  # set an attribute of what was named
+    for content in (reach, kinds, change):
+        (folder / "data_batch_2").write_bytes(content)
+        with pytest.raises(DataError, match="expected a dictionary|not a whole batch"):
+            cifar10.read(folder)
+    assert not hasattr(cifar10._Bytes, "x")
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.integers(0, 6400), st.integers(0, 255)), min_size=1, max_size=5))
+def test_any_damage_is_an_error_or_a_batch(folder: Path, changes: list[tuple[int, int]]) -> None:
+    content = bytearray(batch(pixel_rows(2)))
+    for place, value in changes:
+        content[place % len(content)] = value
+    (folder / "data_batch_2").write_bytes(content)
+    try:
+        data, labels = cifar10._batch(folder / "data_batch_2", 10)
+    except DataError:
+        return
+    assert data.shape == (2, 3072) and len(labels) == 2
 
 
 def test_names_of_classes_are_needed(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import http.client
 import os
@@ -76,7 +77,8 @@ def download(archive: Archive, folder: Path) -> Path:
             if error.code not in _PASSING or tried == TRIES - 1:
                 raise DataError(f"{archive.url}: {error.code} {error.reason}; {_instead(folder)}") from None
         except (OSError, http.client.HTTPException) as error:  # URLError and timeouts are OSErrors
-            if getattr(error, "filename", None) or tried == TRIES - 1:  # of a file: the disk, not the net
+            disk = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or getattr(error, "filename", None)
+            if disk or tried == TRIES - 1:
                 kept = part.stat().st_size if part.exists() else 0
                 raise DataError(
                     f"{archive.url}: {error}; {kept} bytes are kept in {part}: call again, or {_instead(folder)}"

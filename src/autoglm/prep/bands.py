@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -45,10 +44,10 @@ def standard(path: Path) -> NDArray[np.float32]:
             values, axes = series.asarray(), series.axes
     except DataError:
         raise
-    except (OSError, ValueError, IndexError, KeyError, struct.error, RuntimeError) as error:  # as tifffile fails
-        raise DataError(f"{path}: not a whole TIFF file ({error}); download it again") from None
-    if values.ndim not in (2, 3):
-        raise DataError(f"{path}: {values.ndim} dimensions ({axes}); expected height, width and bands")
+    except Exception as error:  # tifffile believes a damaged file, and then fails in any way
+        raise DataError(f"{path}: not a whole TIFF file ({error}); download it again") from error
+    if values.ndim not in (2, 3) or values.size == 0 or values.dtype.kind not in "uif":
+        raise DataError(f"{path}: {values.dtype} of shape {values.shape} ({axes}); expected height, width and bands")
     if values.ndim == 3 and not axes.endswith("S"):  # a plane a band, not a pixel's bands side by side
         values = np.moveaxis(values, 0, -1)
     return np.ascontiguousarray(np.atleast_3d(values), dtype=np.float32)
