@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 from sybil import Example, Sybil
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.markdown import CodeBlockParser
@@ -56,6 +57,14 @@ def _enter(namespace: dict[str, Any]) -> None:
     table = customers()
     table.iloc[:240].to_csv("train.csv", index=False)
     table.iloc[240:].to_csv("new.csv", index=False)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep the miniatures of data sets out of the user's cache, and the user's data sets out of the tests."""
+    folder = tempfile.TemporaryDirectory(prefix="autoglm-cache-")
+    os.environ["AUTOGLM_CACHE"] = folder.name
+    os.environ.pop("AUTOGLM_DATA", None)
+    config.add_cleanup(folder.cleanup)
 
 
 def _leave(namespace: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ SHELVES = {
     "encoders": "kinds of columns",
     "learners": "algorithms",
     "samplers": "searches",
+    "datasets": "data sets",
     "ensembles": "ways to join models",
     "explainers": "explanations",
 }
