@@ -51,7 +51,8 @@ class Card:
     metric
         The data set's own measure, by the name that its literature uses.
     split
-        ``"official"``: train and test are given; ``"folds"``: given folds, never shuffled anew.
+        ``"official"``: train and test are given; ``"folds"``: given folds, never shuffled anew; ``"hashed"``: the
+        publisher gives none, and a hash of each file's name decides, so that it is the same everywhere.
     folder
         Folder of the official layout below ``$AUTOGLM_DATA``.
     source, licence, citation
@@ -72,7 +73,7 @@ class Card:
     kind: Kind
     target: str
     metric: str
-    split: Literal["official", "folds"]
+    split: Literal["official", "folds", "hashed"]
     folder: str
     source: str
     licence: str
@@ -82,6 +83,29 @@ class Card:
     media: tuple[str, ...] = ()
     miniature_of: str = ""
     note: str = ""
+
+
+@dataclass(frozen=True)
+class Mini:
+    """What a miniature really is: real data of another source, written in the official layout of the set.
+
+    Parameters
+    ----------
+    title
+        One line for people.
+    note
+        What the reader of a result must know: what its rows are, and how they were split.
+    source, licence
+        Where its rows come from, and on what terms.
+    size
+        Rows and bytes, for people.
+    """
+
+    title: str
+    note: str
+    source: str
+    licence: str
+    size: str
 
 
 @dataclass(frozen=True, eq=False)
