@@ -249,7 +249,7 @@ def scores(task: str, truth: NDArray[Any], answer: NDArray[Any]) -> dict[str, fl
             "spearman": float(stats.spearmanr(truth, answer).statistic),
         }
     elif task in ("mrpc", "qqp"):
-        found = {"f1": f1(truth, answer), "accuracy": accuracy(truth, answer)}
+        found = {"f1": float(f1(truth, answer)), "accuracy": accuracy(truth, answer)}
     else:
         found = {"accuracy": accuracy(truth, answer)}
     return found | {"mean": float(np.mean(list(found.values())))}
