@@ -120,7 +120,7 @@ def test_a_file_cannot_ask_for_gigabytes_or_change_numpy(folder: Path) -> None:
     change = b"\x80\x02c_codecs\nencode\n}U\x01xK\x01s}\x86b."  # set an attribute of what was named
     for content in (reach, kinds, change):
         (folder / "data_batch_2").write_bytes(content)
-        with pytest.raises(DataError, match="expected a dictionary|not a whole batch"):
+        with pytest.raises(DataError, match=r"expected a dictionary|not a whole batch"):
             cifar10.read(folder)
     assert not hasattr(cifar10._Bytes, "x")
 
