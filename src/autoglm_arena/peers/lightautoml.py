@@ -30,7 +30,11 @@ def fit(job: Job, train: pd.DataFrame) -> Predict:
         if job.task == "regression":
             return pd.DataFrame({"value": answers[:, 0]})
         labels = sorted(codes, key=codes.get)
-        return pd.DataFrame({labels[0]: 1 - answers[:, 0], labels[1]: answers[:, 0]} if job.task == "binary" else dict(zip(labels, answers.T)))
+        return pd.DataFrame(
+            {labels[0]: 1 - answers[:, 0], labels[1]: answers[:, 0]}
+            if job.task == "binary"
+            else dict(zip(labels, answers.T))
+        )
 
     return predict
 
