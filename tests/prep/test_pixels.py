@@ -123,7 +123,7 @@ def named(image: Image.Image) -> dict[str, float]:
 def test_features_of_one_colour() -> None:
     found = named(plain())
     assert len(found) == 342
-    assert found["red 1,1"] == found["red mean"] == 1 and found["blue 8,8"] == found["blue std"] == 0
+    assert found["red 1-1"] == found["red mean"] == 1 and found["blue 8-8"] == found["blue std"] == 0
     assert not any(v for name, v in found.items() if name.startswith("edges"))
 
 
@@ -141,7 +141,7 @@ def test_coarse_colours_know_their_place() -> None:
     left = Image.new("RGB", (64, 64), "blue")
     left.paste("red", (0, 0, 32, 64))
     found = named(left)
-    assert found["red 4,4"] == 1 and found["red 4,5"] == 0 and found["blue 8,8"] == 1
+    assert found["red 4,4"] == 1 and found["red 4,5"] == 0 and found["blue 8-8"] == 1
     assert found["red mean"] == pytest.approx(0.5) and found["red std"] == pytest.approx(1, abs=0.03)
 
 
