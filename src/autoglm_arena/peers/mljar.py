@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["mljar-supervised==1.3.0", "pyarrow==24.0.0"]
+# dependencies = ["mljar-supervised==1.3.2", "pyarrow==24.0.0"]
 # ///
 """mljar-supervised in its mode `Compete`."""
 
