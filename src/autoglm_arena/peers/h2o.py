@@ -23,7 +23,7 @@ def fit(job: Job, train: pd.DataFrame) -> Predict:
     table = h2o.H2OFrame(train)
     if job.task != "regression":
         table[job.target] = table[job.target].asfactor()
-    learner = H2OAutoML(max_runtime_secs=job.seconds, seed=job.seed, sort_metric=METRICS[job.metric])
+    learner = H2OAutoML(max_runtime_secs=int(job.seconds), seed=job.seed, sort_metric=METRICS[job.metric])
     learner.train(y=job.target, training_frame=table)
     h2o.save_model(learner.leader, path=job.folder)
     kinds = {name: kind for name, kind in table.types.items() if name != job.target}
