@@ -30,7 +30,9 @@ def fit(job: Job, train: pd.DataFrame) -> Predict:
 
     def predict(test: pd.DataFrame) -> pd.DataFrame:
         answers = learner.leader.predict(h2o.H2OFrame(test, column_types=kinds)).as_data_frame()
-        return answers.drop(columns="predict") if job.task != "regression" else answers.set_axis(["value"], axis=1)
+        if job.task == "regression":
+            return answers.set_axis(["value"], axis=1)
+        return answers.drop(columns="predict").set_axis(table[job.target].levels()[0], axis=1)
 
     return predict
 
