@@ -126,8 +126,8 @@ def mixed(rows: Sequence[Row]) -> list[str]:
 
 
 def _differing(name: str, values: Iterable[object]) -> list[str]:
-    values = dict.fromkeys(str(value) for value in values if value not in (None, ""))
-    return [f"{name}: {', '.join(values)}"] if len(values) > 1 else []
+    found = dict.fromkeys(str(value) for value in values if value not in (None, ""))
+    return [f"{name}: {', '.join(found)}"] if len(found) > 1 else []
 
 
 def compare(rows: Sequence[Row], contestants: Sequence[str] | None = None) -> Comparison | None:

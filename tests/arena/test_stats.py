@@ -52,7 +52,7 @@ def test_only_cells_that_all_have_played_compare() -> None:
 
 
 def test_who_has_played_few_cells_is_left_out_and_named() -> None:
-    rows = book(THREE) + [row("d0", "late", 0.0)]
+    rows = [*book(THREE), row("d0", "late", 0.0)]
     found = cells.compare(rows)
     assert found is not None
     assert found.contestants == ("forest", "linear", "ours")
@@ -149,7 +149,7 @@ def test_pareto() -> None:
 
 
 def test_defeats() -> None:
-    rows = book(THREE) + [row("d9", "ours", None), row("d9", "linear", 0.5)]
+    rows = [*book(THREE), row("d9", "ours", None), row("d9", "linear", 0.5)]
     found = cells.defeats(rows, "ours")
     assert [(d.cell[0], d.winner, d.failed) for d in found] == [("d3", "linear", False), ("d9", "linear", True)]
     assert found[0].gap == pytest.approx(1 - 0.2 / 0.6)
