@@ -130,7 +130,7 @@ def _league(found: Comparison | None, ours: str) -> list[Block]:
 def _standings(found: Comparison, ours: str) -> Table:
     reference = ours if ours in found.contestants else found.contestants[0]
     head = ("", "Mean rank", "Normalised error", "Improvability", "Wins", f"Beats {reference}", "Elo", "Failures")
-    lines = []
+    lines: list[tuple[Entry | float | None, ...]] = []
     for i, s in enumerate(stats.league(found, reference=reference)):
         rate = "–" if s.win_rate is None else f"{share(s.win_rate)} [{share(s.win_low)}, {share(s.win_high)}]"
         line = (
@@ -264,15 +264,18 @@ def domains(found: Sequence[Field]) -> Chapter | None:
         for contestant, (learned, tested) in sorted(groups):
             accuracy, f1 = (_mean(groups[contestant, (learned, tested)], key) for key in MEASURES[:2])
             home = groups.get((contestant, (learned, learned)), []) if tested != learned else []
-            drops = [
-                None if not home or v is None else (_mean(home, k) or 0.0) - v
-                for k, v in zip(MEASURES, (accuracy, f1), strict=False)
-            ]
+            drops = [_drop(home, key, value) for key, value in (("accuracy", accuracy), ("f1_macro", f1))]
             lines.append((contestant, learned, tested, accuracy, f1, *drops))
         head = ("", "Learned on", "Tested on", "Accuracy", "F1 macro", "Drop of accuracy", "Drop of F1")
         blocks += [Heading(field.title), table(head, lines)]
     note = Words("A drop is against the test in the domain that was learned, where the book holds it.")
     return Chapter("domains", "Other domains", (note, *blocks)) if blocks else None
+
+
+def _drop(home: Sequence[Row], key: str, value: float | None) -> float | None:
+    """Return by how much a measure is higher in the domain that was learned; None where that was not tested."""
+    there = _mean(home, key)
+    return None if there is None or value is None else there - value
 
 
 def _domains(row: Row) -> tuple[str, str]:
