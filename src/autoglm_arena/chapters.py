@@ -154,7 +154,7 @@ def _standings(found: Comparison, ours: str) -> Table:
 def _matrix(found: Comparison) -> Table:
     shares = stats.wins(found.errors)
     lines = [
-        (name, *(Entry(share(float(value)), right=True) for value in shares[i]))
+        [Entry(name), *(Entry(share(value), right=True) for value in shares[i].tolist())]
         for i, name in enumerate(found.contestants)
     ]
     return table(("", *found.contestants), lines)

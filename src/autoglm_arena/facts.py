@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from autoglm_arena import cells, stats
 from autoglm_arena.book import Row
@@ -40,16 +40,29 @@ def environment(rows: Sequence[Row], ours: str) -> Chapter:
     return Chapter("environment", "Environment", (table(("", ""), lines),))
 
 
-def _each(values: object) -> str:
+def _each(values: Iterable[object]) -> str:
     """Write every different value once."""
-    found = dict.fromkeys(str(v) for v in values if v not in (None, ""))  # type: ignore[attr-defined]
+    found = dict.fromkeys(str(value) for value in values if value not in (None, ""))
     return ", ".join(found) or "–"
+
+
+_COSTS: tuple[str, ...] = (
+    "",
+    "Fit s",
+    "Over by s",
+    "CPU s",
+    "Peak MB",
+    "Read MB",
+    "Written MB",
+    "Row ms p50",
+    "Row ms p95",
+    "Rows/s",
+)
+_COSTS += ("Model MB", "Install MB", "Import s", "Matches", MARK)
 
 
 def efficiency(found: Sequence[Field]) -> Chapter:
     """What it cost: time, memory, disk, latency, size."""
-    head = ("", "Fit s", "Over by s", "CPU s", "Peak MB", "Read MB", "Written MB", "Row ms p50", "Row ms p95", "Rows/s")
-    head += ("Model MB", "Install MB", "Import s", "Matches", MARK)
     note = (
         "Medians over the matches that were answered, on the cells that all have played; 'over by' is the longest time "
         f"that a fit took beyond the budget. Rows/s are from a table of a thousand rows. {MARK} counts matches whose "
@@ -59,7 +72,7 @@ def efficiency(found: Sequence[Field]) -> Chapter:
     for field in found:
         rows = [r for r in (field.found.rows if field.found else field.rows) if r["state"] == "ok"]
         lines = [_costs(name, group) for name, group in sorted(cells.grouped(rows, lambda r: r["contestant"]).items())]
-        blocks += [Heading(field.title), table(head, lines)]
+        blocks += [Heading(field.title), table(_COSTS, lines)]
     return Chapter("efficiency", "Efficiency", tuple(blocks))
 
 
@@ -153,7 +166,7 @@ def reproduce(rows: Sequence[Row], ours: str) -> Chapter:
     ]
     lines = []
     for name, group in sorted(cells.grouped(rows, lambda row: row["contestant"]).items()):
-        known = next((row["environment"] for row in group if row.get("environment")), {})
+        known: Row = next((row["environment"] for row in group if row.get("environment")), {})
         versions = ", ".join(f"{package} {version}" for package, version in (known.get("versions") or {}).items())
         lines.append((name, versions or "–", known.get("packages"), (known.get("lock") or "–")[:HASH]))
     head = ("Contestant", "Versions", "Packages", "Hash of the lock")
