@@ -13,7 +13,7 @@ from autoglm_arena.cells import Comparison
 from autoglm_arena.page import Block, Chapter, Entry, Heading, Picture, Table, Words, number, share, table
 
 WORST = 60  # defeats that are listed; the others are counted
-TRACKS = {"raw": "raw columns", "features": "the same features for everyone"}
+TRACKS = {"raw": "Raw columns", "features": "The same features for everyone"}
 MEASURES = ("accuracy", "f1_macro", "balanced_accuracy")
 DOMAINS = "domains/"
 MARK = "†"  # times are doubtful: others used the machine
@@ -239,10 +239,12 @@ def classes(found: Sequence[Field]) -> Chapter:
         lines = []
         for name in part.contestants:
             rows = [row for row in part.of(name) if row.get("measures")]
+            if not rows:
+                continue
             accuracy, f1, balanced = (_mean(rows, key) for key in MEASURES)
             gap = None if accuracy is None or f1 is None else accuracy - f1
             lines.append((name, accuracy, f1, balanced, gap, len({row["data"] for row in rows}), len(rows)))
-        blocks += [Heading(field.title), table(head, lines)]
+        blocks += [Heading(field.title), table(head, lines)] if lines else []
     return Chapter("classes", "Accuracy against F1", tuple(blocks))
 
 

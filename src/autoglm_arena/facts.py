@@ -12,6 +12,8 @@ from autoglm_arena.page import Block, Chapter, Code, Entry, Heading, Words, numb
 
 LAST = 400  # letters of last words that are shown
 HASH = 12  # digits of a hash that are shown
+DIRTY = "-dirty"  # as git describe writes it
+NO_COMMIT = ("–", "released", "uncommitted")  # what stands in place of a commit
 MEGABYTE = 2**20
 ABSENT = ("unsupported", "unreachable", "not installed")
 
@@ -158,8 +160,10 @@ def reproduce(rows: Sequence[Row], ours: str) -> Chapter:
     """The commands that make this report again, and what exactly played."""
     example = next((row["id"] for row in rows if row["state"] in cells.PLAYED), rows[0]["id"])
     commit = _each(row.get("commit") for row in rows if row["contestant"] == ours)
+    clean = commit.removesuffix(DIRTY)
     commands = [
-        f"git checkout {commit}" if commit != "–" else "",
+        f"# {ours} {commit}: the working tree held changes that no commit has" if clean != commit else "",
+        f"git checkout {clean}" if clean not in NO_COMMIT else "",
         "arena run plan.toml          # plays what the book lacks",
         "arena report plan.toml       # writes this report from the book",
         f"arena replay {example}        # plays one row again and compares",

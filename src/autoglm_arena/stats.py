@@ -219,7 +219,7 @@ def bradley_terry(points: Array, games: int) -> Array:
         chance[:, own, own] = 0.0
         slope = points - games * chance.sum(axis=2) - 2 * RIDGE * strength
         bend = -games * chance * (1 - chance)
-        bend[:, own, own] = 2 * RIDGE - bend.sum(axis=2) + bend[:, own, own]
+        bend[:, own, own] = 2 * RIDGE - bend.sum(axis=2)
         step = np.linalg.solve(bend, slope[:, :, None])[:, :, 0]
         strength += step / np.maximum(1.0, np.abs(step).max(axis=1, keepdims=True) / LONGEST)
         if np.abs(step).max() < 1e-8:

@@ -130,9 +130,9 @@ def test_the_headline_comes_first() -> None:
     html = report(imbalanced + features + BOOK, ours="ours", title="t").html
     titles = re.findall(r"<h3>(.*?) ·", section(html, "league"))
     assert titles == [
-        "raw columns, as is",
-        "the same features for everyone, as is",
-        "raw columns, imbalanced",
+        "Raw columns, as is",
+        "The same features for everyone, as is",
+        "Raw columns, imbalanced",
     ]
 
 
@@ -146,6 +146,16 @@ def test_domains_and_their_drop() -> None:
     ]
     found = section(report(rows, ours="ours", title="t").html, "domains")
     assert found.count("0.200") == 2 and found.count("0.250") == 2
+
+
+def test_the_commit_of_changed_files_is_no_lie() -> None:
+    def commands(commit: str) -> str:
+        rows = [r | {"commit": commit} if r["contestant"] == "ours" else r for r in BOOK]
+        return section(report(rows, ours="ours", title="t").html, "reproduce")
+
+    assert "git checkout abc1234\n" in commands("abc1234") and "held changes" not in commands("abc1234")
+    assert "git checkout abc1234\n" in commands("abc1234-dirty") and "held changes" in commands("abc1234-dirty")
+    assert "git checkout" not in commands("uncommitted")
 
 
 def test_an_empty_book() -> None:
