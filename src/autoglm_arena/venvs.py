@@ -110,7 +110,8 @@ def install(script: Path) -> None:
         interpreter = Path(os.environ["AUTOGLM_PYTHON"])
     else:
         _call([sys.executable, "-m", "venv", folder], script)
-        _call([interpreter, "-m", "pip", "install", "-q", "--disable-pip-version-check", *_wanted(script)], script)
+        if wanted := _wanted(script):
+            _call([interpreter, "-m", "pip", "install", "-q", "--disable-pip-version-check", *wanted], script)
     versions = installed(interpreter)
     lock = hashlib.sha256("\n".join(f"{k}=={v}" for k, v in sorted(versions.items())).encode()).hexdigest()
     about: dict[str, Any] = {"python": str(interpreter), "lock": lock, "versions": versions}
