@@ -158,6 +158,15 @@ def test_the_commit_of_changed_files_is_no_lie() -> None:
     assert "git checkout" not in commands("uncommitted")
 
 
+def test_accuracy_against_f1_in_both_scenarios_on_the_same_data() -> None:
+    thin = {"accuracy": 0.95, "f1_macro": 0.35, "balanced_accuracy": 0.5}
+    wine = [r for r in BOOK if r["data"] == "wine"]
+    rows = BOOK + [r | {"scenario": "imbalanced", "measures": thin} for r in wine]
+    found = section(report(rows, ours="ours", title="t").html, "classes")
+    assert "1 data sets" in found
+    assert re.search(r"<tr><td>ours</td>.*?0.912.*?0.612.*?0.300.*?0.950.*?0.350.*?0.600", found)
+
+
 def test_an_empty_book() -> None:
     with pytest.raises(ArenaError, match="arena run"):
         report([], ours="ours", title="t")
