@@ -112,7 +112,7 @@ def league(found: Sequence[Field], ours: str) -> Chapter:
 def _league(found: Comparison | None, ours: str) -> list[Block]:
     if found is None:
         return [Words("No cell was played by two contestants: there is nothing to compare yet.")]
-    said = f"{len(found.data)} data sets, {found.cells} cells (a data set and a seed) that all of these have played"
+    said = f"{_sets(len(found.data))}, {found.cells} cells (a data set and a seed) that all of these have played"
     said += f"; {found.cells_left_out} cells that not all have played are left out" * bool(found.cells_left_out)
     if found.left_out:
         few = ", ".join(f"{name} ({count})" for name, count in found.left_out.items())
@@ -239,8 +239,12 @@ def classes(found: Sequence[Field]) -> Chapter:
         if shared:
             seconds, threads, memory = limits
             title = f"{TRACKS.get(track, track)} · {seconds:g} s, {threads} threads, {memory:,} MB · "
-            blocks += [Heading(f"{title}{len(shared)} data sets"), _classes(parts, shared)]
+            blocks += [Heading(f"{title}{_sets(len(shared))}"), _classes(parts, shared)]
     return Chapter("classes", "Accuracy against F1", tuple(blocks))
+
+
+def _sets(count: int) -> str:
+    return f"{count} data set{'s' * (count != 1)}"
 
 
 def _classes(parts: dict[str, Comparison], shared: set[str]) -> Table:
