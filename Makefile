@@ -16,13 +16,17 @@ PYTEST := $(BIN)/python -m pytest
 OPENMP := $(CURDIR)/$(VENV)/openmp
 export LD_LIBRARY_PATH := $(OPENMP)$(if $(LD_LIBRARY_PATH),:$(LD_LIBRARY_PATH))
 
-.PHONY: help demo test test-all check lint types arrows docs docs-test bench-quality bench-speed clean
+.PHONY: help demo compare test test-all check lint types arrows docs docs-test bench-quality bench-speed clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 demo: $(VENV)/.demo ## set up and run the main job on real data (30 s of fitting)
 	$(BIN)/python examples/demo.py
+
+compare: $(VENV)/.dev ## three contestants on three tables, 30 s each, ends with a report (installs two environments)
+	AUTOGLM_PYTHON=$(CURDIR)/$(BIN)/python $(BIN)/arena run experiments/compare/plan.toml --book compare-output/book.jsonl
+	$(BIN)/arena report experiments/compare/plan.toml --book compare-output/book.jsonl --out compare-output
 
 test: $(VENV)/.dev ## set up and run the tests (no torch)
 	$(PYTEST) -q -n $(JOBS) -m "not slow and not clock"

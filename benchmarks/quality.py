@@ -17,10 +17,11 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-import arena
 import machine
 import standings
 import tables
+
+import arena
 from arena import Match
 
 PLAYS = 3  # a disturbed match is played again; after this many the calmest counts

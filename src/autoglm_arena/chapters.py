@@ -271,30 +271,20 @@ def _mean(rows: Iterable[Row], key: str) -> float | None:
 def domains(found: Sequence[Field]) -> Chapter | None:
     """Learned in one domain, tested in another; None when the book holds no such data."""
     blocks: list[Block] = []
+    head = ("", "Learned on", "Tested on", "Accuracy", "F1 macro", "Drop of accuracy", "Drop of F1")
     for field in found:
-        rows = [r for r in field.rows if r["data"].startswith(DOMAINS) and r.get("measures")]
-        if not rows:
-            continue
-        lines = []
-        groups = cells.grouped(rows, lambda row: (row["contestant"], _domains(row)))
-        for contestant, (learned, tested) in sorted(groups):
-            accuracy, f1 = (_mean(groups[contestant, (learned, tested)], key) for key in MEASURES[:2])
-            home = groups.get((contestant, (learned, learned)), []) if tested != learned else []
-            drops = [_drop(home, key, value) for key, value in (("accuracy", accuracy), ("f1_macro", f1))]
-            lines.append((contestant, learned, tested, accuracy, f1, *drops))
-        head = ("", "Learned on", "Tested on", "Accuracy", "F1 macro", "Drop of accuracy", "Drop of F1")
-        blocks += [Heading(field.title), table(head, lines)]
-    note = Words("A drop is against the test in the domain that was learned, where the book holds it.")
+        rows = [r for r in field.rows if r["data"].startswith(DOMAINS) and r.get("by")]
+        lines: list[tuple[str | float | None, ...]] = []
+        for (name, learned), group in sorted(cells.grouped(rows, lambda r: (r["contestant"], r["domain"])).items()):
+            for tested in sorted(group[0]["by"], key=lambda domain: (domain != learned, domain)):
+                there, home = ([_domain(group, domain, key) for key in MEASURES[:2]] for domain in (tested, learned))
+                drops = [h - t if tested != learned else None for h, t in zip(home, there, strict=True)]
+                lines.append((name, learned, tested, *there, *drops))
+        blocks += [Heading(field.title), table(head, lines)] if lines else []
+    note = Words("Every contestant learned in one domain and was tested in all; a drop is against its test at home.")
     return Chapter("domains", "Other domains", (note, *blocks)) if blocks else None
 
 
-def _drop(home: Sequence[Row], key: str, value: float | None) -> float | None:
-    """Return by how much a measure is higher in the domain that was learned; None where that was not tested."""
-    there = _mean(home, key)
-    return None if there is None or value is None else there - value
-
-
-def _domains(row: Row) -> tuple[str, str]:
-    """Return the domain that was learned and the one that was tested, from a name like ``domains/tweets-film``."""
-    learned, _, tested = row["data"].removeprefix(DOMAINS).partition("-")
-    return learned, row.get("domain") or tested or learned
+def _domain(rows: Iterable[Row], domain: str, key: str) -> float:
+    """Return the mean over seeds of a measure within one domain."""
+    return float(np.mean([row["by"][domain][key] for row in rows]))

@@ -39,9 +39,11 @@ class Data:
     Parameters
     ----------
     card
-        name, title, modality, task, target, source and split: ``"official"``, ``"folds"`` or ``"random"``.
+        name, title, modality, task, target, source and split: ``"official"``, ``"folds"`` or ``"random"``. Where it
+        has ``folder``, paths in the rows start from there; where it has ``by``, that column is hidden from contestants
+        and the measures are told for each of its values too.
     folder
-        Where the rows are, and what paths in them start from.
+        Where the rows are.
     hash
         SHA-256 of the rows.
     """
@@ -82,8 +84,8 @@ def _write(script: Path, name: str, folder: Path, features: bool) -> None:
     aside = folder.with_name(f".{folder.name}.{os.getpid()}")
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
-    command = [venvs.python(script), "-P", script, "write", name, aside, *["--features"] * features]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    command = [str(word) for word in (venvs.python(script), "-P", script, "write", name, aside)]
+    done = subprocess.run(command + ["--features"] * features, capture_output=True, text=True, check=False)
     if done.returncode:
         shutil.rmtree(aside)
         raise ArenaError(f"data set {name!r} could not be written: {(done.stderr or done.stdout).strip()[-400:]}")

@@ -85,6 +85,9 @@ def _played(
 ) -> Row:
     """Let the contestant play; it never sees the targets of the test rows."""
     task, target = found.card["task"], found.card["target"]
+    groups = test[by] if (by := found.card.get("by")) else None
+    if by:
+        train, test = train.drop(columns=by), test.drop(columns=by)
     row: Row = {"rows_train": len(train), "rows_test": len(test), "features": train.shape[1] - 1}
     row["constant_error"] = measures.constant_error(train[target], test[target], task, data.METRICS[task])
     with tempfile.TemporaryDirectory(prefix="match-", ignore_cleanup_errors=True) as place:
@@ -101,7 +104,7 @@ def _played(
         )
         row |= asdict(seen) | {"load_after": round(machine.load(0.5), 2)}
         row["disturbed"] = seen.foreign_cpu > max(CALM, DISTURBED * match.threads * seen.wall)
-        return row | _scored(match, folder / "out.parquet", test[target], row)
+        return row | _scored(match, folder / "out.parquet", test[target], task, groups, row)
 
 
 def job(match: Match, found: data.Data, folder: Path, train: pd.DataFrame, test: pd.DataFrame) -> dict[str, Any]:
@@ -114,7 +117,7 @@ def job(match: Match, found: data.Data, folder: Path, train: pd.DataFrame, test:
         "test": str(folder / "test.parquet"),
         "out": str(folder / "out.parquet"),
         "folder": str(folder / "work"),
-        "media": str(found.folder),
+        "media": str(found.card.get("folder", found.folder)),
         "target": found.card["target"],
         "task": found.card["task"],
         "metric": data.METRICS[found.card["task"]],
@@ -136,31 +139,33 @@ def _quiet() -> float:
     return round(busy, 2)
 
 
-def _scored(match: Match, out: Path, truth: pd.Series[Any], row: Row) -> Row:
-    """Score the answers and keep them; a failure is a row too."""
+def _scored(match: Match, out: Path, truth: pd.Series[Any], task: str, groups: pd.Series[Any] | None, row: Row) -> Row:
+    """Score the answers, of each group of rows too where there are groups, and keep them; a failure is a row too."""
     failed = {"state": "failed", "score": None, "error": None, "fit_seconds": None}
-    report = out.with_suffix(".json")
+    report, metric = out.with_suffix(".json"), data.METRICS[task]
     if not report.exists():
         return failed if row["exit"] != "ok" else failed | {"exit": "no answers"}
-    said = json.loads(report.read_text(encoding="utf-8"))
+    said: Row = json.loads(report.read_text(encoding="utf-8"))
     said["overrun"] = round(max(0.0, said["fit_seconds"] - match.seconds), 2)
-    task = "regression" if row["metric"] == "rmse" else "binary" if row["metric"] == "roc_auc" else "multiclass"
     try:
         answers = pd.read_parquet(out)
         found = measures.measures(answers, truth, task)
-        score = measures.score(answers, truth, task, row["metric"])
+        by = {} if groups is None else {"by": _by(answers, truth, groups, task)}
     except (ValueError, KeyError, OSError) as problem:
         return failed | said | {"exit": "unusable answers", "last_words": str(problem)}
     _keep(answers.assign(truth=truth.to_numpy()), match.id, match.contestant)
     late = {} if row["exit"] == "ok" else {"exit": f"answered, then {row['exit']}"}
-    return {
-        **said,
-        "state": "ok",
-        "score": score,
-        "error": measures.error(score, row["metric"]),
-        "measures": found,
-        **late,
-    }
+    scores = {"score": found[metric], "error": measures.error(found[metric], metric), "measures": found}
+    return said | {"state": "ok"} | scores | by | late
+
+
+def _by(answers: pd.DataFrame, truth: pd.Series[Any], groups: pd.Series[Any], task: str) -> dict[str, dict[str, float]]:
+    """Measure every group of rows by itself."""
+    found = {}
+    for name in sorted(groups.unique()):
+        inside = (groups == name).to_numpy()
+        found[str(name)] = measures.measures(answers[inside], truth[inside], task)
+    return found
 
 
 def _keep(answers: pd.DataFrame, name: str, contestant: str) -> None:

@@ -1,8 +1,7 @@
-"""How good answers are: every measure of a match, computed by the referee from the answers themselves."""
+"""What answers are worth: every measure of a match, computed by scikit-learn from answers and truth."""
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -10,168 +9,126 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn import metrics
 
-Array = NDArray[np.float64]
-
-BINS = 15  # of the calibration error, as in Guo et al. (2017), "On Calibration of Modern Neural Networks"
-TOLERANCE = 1e-3  # by which probabilities may miss [0, 1] and a row's sum may miss 1; they are put right
-CHANCE = 0.5  # area under the curve of a constant answer
+BINS = 15  # of confidence, for the calibration error
+LOOSE = 1e-3  # by how much probabilities of a row may miss a sum of one
+SMALLEST = 1e-15  # probability below which the log-loss counts no more
 
 
 def measures(answers: pd.DataFrame, truth: pd.Series[Any], task: str) -> dict[str, float]:
-    """Return every measure by name; one that the rows do not define is left out.
+    """Return every measure of a task.
 
     Parameters
     ----------
     answers
-        One column of probabilities per class, named by the class, or one column ``value``; shape (n_rows, n_columns).
+        A column of probabilities per class, named by the class; for regression the one column ``value``.
     truth
-        Classes or values, shape (n_rows,).
+        The true targets, in the order of the answers.
     task
         ``"binary"``, ``"multiclass"`` or ``"regression"``.
 
     Raises
     ------
     ValueError
-        The answers cannot be judged; the message says why.
+        The answers cannot be used: other rows, columns or numbers than asked for.
     """
     if task == "regression":
-        found = _of_values(*_values(answers, truth))
-    else:
-        found = _of_classes(*_probabilities(answers, truth), task)
-    return {name: float(value) for name, value in found.items() if math.isfinite(value)}
-
-
-def score(answers: pd.DataFrame, truth: pd.Series[Any], task: str, metric: str) -> float:
-    """Return the value of one measure.
-
-    Raises
-    ------
-    ValueError
-        The answers cannot be judged, or the rows do not define the metric.
-    """
-    found = measures(answers, truth, task)
-    if metric not in found:
-        raise ValueError(f"{metric} is not defined for these rows (defined: {', '.join(found)})")
-    return found[metric]
+        values, numbers = _values(answers, truth), truth.to_numpy(float)
+        return {
+            "mae": float(metrics.mean_absolute_error(numbers, values)),
+            "rmse": float(metrics.root_mean_squared_error(numbers, values)),
+            "r2": float(metrics.r2_score(numbers, values)) if len(numbers) > 1 else float("nan"),
+        }
+    labels, shares, codes = _probabilities(answers, truth)
+    said = shares.argmax(axis=1)
+    names = np.unique(codes)
+    return {
+        "accuracy": float((said == codes).mean()),
+        "f1_macro": float(metrics.f1_score(codes, said, average="macro", labels=names)),
+        "f1_weighted": float(metrics.f1_score(codes, said, average="weighted", labels=names)),
+        "balanced_accuracy": float(np.mean([(said[codes == name] == name).mean() for name in names])),
+        "log_loss": _log_loss(shares, codes),
+        "roc_auc": _roc_auc(shares, codes, len(labels)),
+        "calibration_error": _calibration_error(shares, said == codes),
+    }
 
 
 def error(score: float, metric: str) -> float:
-    """Return the error that belongs to a score: smaller is better, 0 is perfect."""
+    """Return what is to be small: one minus the area under the curve, the log-loss, the root mean squared error."""
     return 1.0 - score if metric == "roc_auc" else score
 
 
-def constant_error(train_target: pd.Series[Any], test_target: pd.Series[Any], task: str, metric: str) -> float:
-    """Return the error of a constant answer: the shares of the classes, or the mean, of the rows to learn from."""
-    if metric == "roc_auc":
-        return error(CHANCE, metric)  # also where the test rows hold one class, which has no curve
+def constant_error(train: pd.Series[Any], test: pd.Series[Any], task: str, metric: str) -> float:
+    """Return the error of answering the mean, or the shares of the classes, whatever the row."""
     if task == "regression":
-        answer = {"value": float(train_target.astype("float64").mean())}
+        answers = pd.DataFrame({"value": np.full(len(test), float(train.mean()))})
     else:
-        shares = train_target.astype(str).value_counts(normalize=True)
-        answer = {str(name): float(share) for name, share in shares.items()}
-    return error(score(pd.DataFrame([answer] * len(test_target)), test_target, task, metric), metric)
+        shares = train.value_counts(normalize=True)
+        answers = pd.DataFrame({str(name): np.full(len(test), share) for name, share in shares.items()})
+    return error(measures(answers, test, task)[metric], metric)
 
 
-def _values(answers: pd.DataFrame, truth: pd.Series[Any]) -> tuple[Array, Array]:
-    """Check the answers of a regression; return truth and answers, shape (n_rows,) each."""
-    if "value" not in answers:
-        raise ValueError(f"the column 'value' is missing; the answers have {_names(answers)}")
-    return truth.to_numpy("float64"), _numbers(answers[["value"]], truth)[:, 0]
+def _values(answers: pd.DataFrame, truth: pd.Series[Any]) -> NDArray[np.float64]:
+    if list(answers.columns) != ["value"]:
+        raise ValueError(f"the answers have the columns {_few(answers.columns)}, expected the one column 'value'")
+    return _numbers(answers, truth)[:, 0]
 
 
-def _probabilities(answers: pd.DataFrame, truth: pd.Series[Any]) -> tuple[NDArray[Any], Array, list[str]]:
-    """Check the answers of a classification; a class that has no column has probability 0.
-
-    Returns
-    -------
-    tuple
-        Truth, shape (n_rows,); probabilities, shape (n_rows, n_classes); the classes in sorted order.
-    """
-    names = [str(name) for name in answers.columns]
-    if len(set(names)) < len(names):
-        raise ValueError(f"two columns have one name: {_names(answers)}")
-    labels = truth.astype(str).to_numpy(dtype=object)
-    if not set(names) & set(labels):
-        raise ValueError(f"no column is named by a class of the target; the answers have {_names(answers)}")
-    found = _numbers(answers, truth)
-    if found.min() < -TOLERANCE or found.max() > 1 + TOLERANCE:
-        raise ValueError(f"probabilities are not within 0 and 1: from {found.min():g} to {found.max():g}")
-    sums = found.sum(axis=1)
-    worst = float(sums[np.abs(sums - 1).argmax()])
-    if abs(worst - 1) > TOLERANCE:
-        raise ValueError(f"the probabilities of a row do not sum to 1 but to {worst:g}")
-    found = found.clip(0, 1)
-    classes = sorted(set(names) | set(labels))
-    whole = np.zeros((len(found), len(classes)))
-    whole[:, [classes.index(name) for name in names]] = found / found.sum(axis=1, keepdims=True)
-    return labels, whole, classes
+def _probabilities(
+    answers: pd.DataFrame, truth: pd.Series[Any]
+) -> tuple[list[str], NDArray[np.float64], NDArray[np.intp]]:
+    """Return the classes in order, probabilities of shape (n, classes), and the true class of each row."""
+    answers = answers.rename(columns=str)
+    if twice := sorted(set(answers.columns[answers.columns.duplicated()])):
+        raise ValueError(f"the answers have columns twice: {_few(twice)}")
+    true = truth.astype(str)
+    if not set(answers.columns) & set(true):
+        raise ValueError(f"the answers have the columns {_few(answers.columns)}, expected classes: {_few(set(true))}")
+    values = _numbers(answers, truth)
+    if values.min() < -LOOSE or values.max() > 1 + LOOSE:
+        raise ValueError(f"probabilities reach from {values.min():.4g} to {values.max():.4g}, expected 0 to 1")
+    sums = values.sum(axis=1)
+    if (off := np.abs(sums - 1) > LOOSE).any():
+        raise ValueError(f"probabilities of {off.sum()} rows do not sum to 1, the first to {sums[off.argmax()]:.4g}")
+    labels = sorted(set(answers.columns) | set(true))
+    shares = pd.DataFrame(values.clip(0, 1), columns=answers.columns).reindex(columns=labels, fill_value=0.0)
+    whole = shares.to_numpy() / shares.to_numpy().sum(axis=1, keepdims=True)
+    return labels, whole, np.searchsorted(labels, true.to_numpy(str))
 
 
-def _numbers(answers: pd.DataFrame, truth: pd.Series[Any]) -> Array:
-    """Return the answers as finite numbers, a row for every row of the truth."""
+def _numbers(answers: pd.DataFrame, truth: pd.Series[Any]) -> NDArray[np.float64]:
     if len(answers) != len(truth):
-        raise ValueError(f"{len(answers)} rows of answers for {len(truth)} rows of the test table")
-    if not len(truth):
-        raise ValueError("there are no rows to judge")
+        raise ValueError(f"{len(answers)} answers for {len(truth)} rows")
     try:
-        found = answers.to_numpy(dtype="float64", na_value=np.nan)
-    except (TypeError, ValueError) as problem:
-        raise ValueError(f"the answers are not numbers: {problem}") from problem
-    if not np.isfinite(found).all():
-        raise ValueError(f"{int((~np.isfinite(found)).any(axis=1).sum())} rows hold NaN or infinite answers")
-    return found
+        values = answers.to_numpy(dtype=float)
+    except (TypeError, ValueError):
+        raise ValueError(f"answers that are no numbers, such as {answers.iloc[0, 0]!r}") from None
+    if not np.isfinite(values).all():
+        raise ValueError(f"{(~np.isfinite(values)).sum()} answers are not finite")
+    return values
 
 
-def _of_values(truth: Array, answers: Array) -> dict[str, float]:
-    return {
-        "mae": metrics.mean_absolute_error(truth, answers),
-        "rmse": metrics.root_mean_squared_error(truth, answers),
-        "r2": metrics.r2_score(truth, answers) if len(truth) > 1 else math.nan,
-    }
+def _log_loss(shares: NDArray[np.float64], codes: NDArray[np.intp]) -> float:
+    """As scikit-learn's, of a test part that may lack classes, with a bound of its own for a zero."""
+    return float(-np.log(shares[np.arange(len(codes)), codes].clip(SMALLEST)).mean())
 
 
-def _of_classes(truth: NDArray[Any], found: Array, classes: list[str], task: str) -> dict[str, float]:
-    top = np.array(classes, dtype=object)[found.argmax(axis=1)]
-    recalls = [float((top[truth == name] == name).mean()) for name in sorted(set(truth))]
-    return {
-        "accuracy": metrics.accuracy_score(truth, top),
-        "f1_macro": metrics.f1_score(truth, top, average="macro", zero_division=0),
-        "f1_weighted": metrics.f1_score(truth, top, average="weighted", zero_division=0),
-        # By hand: scikit-learn warns where a class is answered that the truth lacks, which is no fault of these rows.
-        "balanced_accuracy": float(np.mean(recalls)),
-        "log_loss": metrics.log_loss(truth, found, labels=classes) if len(classes) > 1 else 0.0,
-        "roc_auc": _area(truth, found, classes, task),
-        "calibration_error": calibration_error(found.max(axis=1), top == truth),
-    }
+def _roc_auc(shares: NDArray[np.float64], codes: NDArray[np.intp], classes: int) -> float:
+    """Of the last class, or the mean over classes against the rest; not a number where a class has no row."""
+    if len(np.unique(codes)) < max(classes, 2):
+        return float("nan")
+    if classes == 2:
+        return float(metrics.roc_auc_score(codes, shares[:, 1]))
+    return float(np.mean([metrics.roc_auc_score(codes == k, shares[:, k]) for k in range(classes)]))
 
 
-def _area(truth: NDArray[Any], found: Array, classes: list[str], task: str) -> float:
-    """Area under the ROC curve: of the last class in sorted order, or one class against the rest, macro."""
-    present = sorted(set(truth))
-    if task == "binary":
-        if len(present) != 2:
-            return math.nan
-        return float(metrics.roc_auc_score(truth == present[1], found[:, classes.index(present[1])]))
-    if present != classes or len(classes) < 3:
-        return math.nan
-    return float(metrics.roc_auc_score(truth, found, multi_class="ovr", average="macro", labels=classes))
+def _calibration_error(shares: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
+    """Mean gap between confidence and accuracy over bins of confidence, weighted by their rows (Guo et al. 2017)."""
+    sure = shares.max(axis=1)
+    bins = np.minimum((sure * BINS).astype(int), BINS - 1)
+    gaps = [abs(sure[bins == b].sum() - right[bins == b].sum()) for b in np.unique(bins)]
+    return float(sum(gaps) / len(sure))
 
 
-def calibration_error(confidence: Array, right: NDArray[np.bool_]) -> float:
-    """Return the expected calibration error: how far confidence and accuracy are apart, over bins of equal width.
-
-    Parameters
-    ----------
-    confidence
-        Probability of the class that was answered, shape (n_rows,).
-    right
-        Whether it was the true one, shape (n_rows,).
-    """
-    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    apart = np.bincount(bins, confidence - right, BINS)
-    return float(np.abs(apart).sum() / len(confidence))
-
-
-def _names(answers: pd.DataFrame) -> str:
-    names = [str(name) for name in answers.columns]
-    return ", ".join(names[:8]) + ", …" * (len(names) > 8)
+def _few(names: Any) -> str:
+    shown = sorted(map(str, names))
+    return ", ".join(map(repr, shown[:6])) + (f" and {len(shown) - 6} more" if len(shown) > 6 else "")

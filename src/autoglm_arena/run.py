@@ -79,13 +79,21 @@ def counted(rows: list[Row], matches: list[Match] | None = None) -> list[Row]:
 
 
 def our_commit() -> str:
-    """Return the commit of the repository that the referee runs from, marked when the working tree differs from it."""
+    """Return the commit that changed our system last, marked when the working tree differs from it.
+
+    Later commits that leave ``src/autoglm`` alone settle no match anew.
+    """
     root = Path(__file__).parents[2]
-    command = ["git", "describe", "--always", "--dirty"]
-    if (root / "pyproject.toml").exists():
-        done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
-        return done.stdout.strip() or "uncommitted"
-    return "released"
+    if not (root / "pyproject.toml").exists():
+        return "released"
+    commit = _git(root, "log", "-1", "--abbrev=10", "--format=%h", "--", "src/autoglm")
+    changed = _git(root, "status", "--porcelain", "--", "src/autoglm")
+    return (commit or "uncommitted") + "-dirty" * bool(changed)
+
+
+def _git(root: Path, *words: str) -> str:
+    done = subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, check=False)
+    return done.stdout.strip()
 
 
 def same(first: Row, second: Row) -> dict[str, tuple[object, object]]:

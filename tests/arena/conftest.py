@@ -35,6 +35,7 @@ def arena(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(venvs, "get", lambda script: here)
     monkeypatch.setattr("autoglm_arena.match.PATIENCE", 0.0)
     monkeypatch.setattr("autoglm_arena.match.GRACE", 20.0)
+    monkeypatch.setattr("autoglm_arena.match.CALM", 1e9)  # other tests run beside these
     return tmp_path
 
 

@@ -123,7 +123,7 @@ def named(image: Image.Image) -> dict[str, float]:
 def test_features_of_one_colour() -> None:
     found = named(plain())
     assert len(found) == 342
-    assert found["red 1,1"] == found["red mean"] == 1 and found["blue 8,8"] == found["blue std"] == 0
+    assert found["red 1-1"] == found["red mean"] == 1 and found["blue 8-8"] == found["blue std"] == 0
     assert not any(v for name, v in found.items() if name.startswith("edges"))
 
 
@@ -132,7 +132,7 @@ def test_edges_have_a_direction(upright: bool, strong: str) -> None:
     stripes = np.zeros((32, 32), dtype=np.uint8)
     stripes[:, np.arange(32) // 4 % 2 == 0] = 255
     found = named(Image.fromarray(stripes if upright else stripes.T))
-    directions = {name.rpartition(" ")[2]: found[name] for name in found if name.startswith("edges 2,2 ")}
+    directions = {name.rpartition(" ")[2]: found[name] for name in found if name.startswith("edges 2-2 ")}
     assert directions[strong] == 1, directions
     assert directions["40"] == 0 and directions["140"] == 0, directions
 
@@ -141,7 +141,7 @@ def test_coarse_colours_know_their_place() -> None:
     left = Image.new("RGB", (64, 64), "blue")
     left.paste("red", (0, 0, 32, 64))
     found = named(left)
-    assert found["red 4,4"] == 1 and found["red 4,5"] == 0 and found["blue 8,8"] == 1
+    assert found["red 4-4"] == 1 and found["red 4-5"] == 0 and found["blue 8-8"] == 1
     assert found["red mean"] == pytest.approx(0.5) and found["red std"] == pytest.approx(1, abs=0.03)
 
 

@@ -29,16 +29,16 @@ COARSE = 8  # side of the colour mosaic
 SIDE, CELLS, DIRECTIONS = 32, 4, 9  # edges are looked at on 32 by 32 pixels, in 4 by 4 cells; 9 as in the paper
 CLIP = 0.2  # of a cell's normalised histogram, as in the paper
 NAMES = (
-    *(f"{colour} {y + 1},{x + 1}" for y in range(COARSE) for x in range(COARSE) for colour in ("red", "green", "blue")),
+    *(f"{colour} {y + 1}-{x + 1}" for y in range(COARSE) for x in range(COARSE) for colour in ("red", "green", "blue")),
     *(
-        f"edges {y + 1},{x + 1} at {180 * d // DIRECTIONS}"
+        f"edges {y + 1}-{x + 1} at {180 * d // DIRECTIONS}"
         for y in range(CELLS)
         for x in range(CELLS)
         for d in range(DIRECTIONS)
     ),
     *(f"{colour} {what}" for what in ("mean", "std") for colour in ("red", "green", "blue")),
 )
-"""The columns of `features`."""
+"""The columns of `features`; no comma in them, which LightGBM would refuse."""
 
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
 

@@ -8,16 +8,12 @@ from __future__ import annotations
 
 import json
 import os
-import platform
-import re
 import sys
 import time
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import distributions
 from pathlib import Path
-from statistics import fmean, quantiles
+from statistics import fmean, median, quantiles
 
 import pandas as pd
 
@@ -25,6 +21,7 @@ Predict = Callable[[pd.DataFrame], pd.DataFrame]
 
 WARM_UP = 5  # single rows that are answered before the clock counts
 SINGLE = 100  # single rows whose durations count
+READINGS = 60  # of a long run
 PATIENCE = 10.0  # seconds for all single rows together: slow systems answer fewer
 
 
@@ -54,6 +51,10 @@ class Job:
         All randomness should come from it.
     folder
         Where the contestant keeps its model; what it saves there while fitting counts as the model's size.
+    media
+        What paths of images and sounds in the tables start from.
+    soak_seconds
+        How long single rows are answered after the match, for `arena soak`.
     """
 
     train: str
@@ -67,6 +68,8 @@ class Job:
     memory_mb: int
     seed: int
     folder: str
+    media: str = ""
+    soak_seconds: float = 0.0
 
 
 def play(fit: Callable[[Job, pd.DataFrame], Predict]) -> None:
@@ -97,11 +100,11 @@ def play(fit: Callable[[Job, pd.DataFrame], Predict]) -> None:
         "fit_seconds": fitted - began,
         "predict_seconds": answered - fitted,
         "model_bytes": folder_bytes(Path(job.folder)),
-        "python": platform.python_version(),
-        "versions": versions(),
     }
     write_report(report, Path(job.out))
     write_report(report | latency(predict, test, job.seed), Path(job.out))
+    if job.soak_seconds:
+        soak(predict, test, job.soak_seconds, Path(job.out).with_name("soak.jsonl"))
 
 
 def latency(predict: Predict, test: pd.DataFrame, seed: int) -> dict[str, object]:
@@ -139,31 +142,34 @@ def single_rows(predict: Predict, test: pd.DataFrame) -> dict[str, object]:
     }
 
 
+def soak(predict: Predict, test: pd.DataFrame, seconds: float, diary: Path) -> None:
+    """Answer single rows until the time is up; a failure, or another answer than the first time, is a fault."""
+    rows = [test.iloc[[i]].reset_index(drop=True) for i in range(min(SINGLE, len(test)))]
+    first = [predict(row) for row in rows]
+    began = time.perf_counter()
+    for reading in range(1, READINGS + 1):
+        times: list[float] = []
+        faults, last_fault = 0, ""
+        while not times or time.perf_counter() - began < seconds * reading / READINGS:
+            place = len(times) % len(rows)
+            asked = time.perf_counter()
+            try:
+                if not predict(rows[place]).equals(first[place]):
+                    faults, last_fault = faults + 1, f"row {place}: another answer than the first time"
+            except Exception as problem:  # a fault is what is looked for
+                faults, last_fault = faults + 1, f"row {place}: {type(problem).__name__}: {problem}"[:400]
+            times.append(1000 * (time.perf_counter() - asked))
+        line = {"calls": len(times), "faults": faults, "last_fault": last_fault}
+        line |= {"seconds": time.perf_counter() - began, "latency_ms": median(times)}
+        with open(diary, "a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+
+
 def frame(model: object, features: pd.DataFrame) -> pd.DataFrame:
     """The answers of a fitted scikit-learn estimator in the form that `play` writes."""
     if hasattr(model, "predict_proba"):
         return pd.DataFrame(model.predict_proba(features), columns=model.classes_)  # type: ignore[attr-defined]
     return pd.DataFrame({"value": model.predict(features)})  # type: ignore[attr-defined]
-
-
-def dependencies(script: Path) -> list[str]:
-    """The requirements in the PEP 723 header of a script.
-
-    Raises
-    ------
-    ValueError
-        The script has no such header.
-    """
-    header = re.search(r"^# /// script\n(.*?)^# ///$", script.read_text(), re.MULTILINE | re.DOTALL)
-    if header is None:
-        raise ValueError(f"{script.name} has no '# /// script' header that lists its dependencies")
-    return list(tomllib.loads(re.sub(r"^# ?", "", header[1], flags=re.MULTILINE))["dependencies"])
-
-
-def versions() -> dict[str, str]:
-    """All distributions that the running interpreter can import, by normalised name: what a lock is made of."""
-    found = ((found.metadata["Name"], found.version) for found in distributions())
-    return dict(sorted((re.sub(r"[-_.]+", "-", name).lower(), version) for name, version in found if name))
 
 
 def seconds_since_start() -> float:

@@ -2,7 +2,7 @@
 # requires-python = ">=3.11"
 # dependencies = ["torch==2.13.0", "autogluon.tabular[lightgbm,catboost,xgboost,fastai]==1.6.3", "pyarrow==24.0.0"]
 # ///
-"""AutoGluon with its preset `best_quality_v150`; it takes no seed: its models use their own fixed ones."""
+"""AutoGluon with its preset `best_quality_v150`; it takes no seed."""
 
 import pandas as pd
 from autogluon.tabular import TabularPredictor

@@ -23,14 +23,16 @@ def fit(job: Job, train: pd.DataFrame) -> Predict:
     table = h2o.H2OFrame(train)
     if job.task != "regression":
         table[job.target] = table[job.target].asfactor()
-    learner = H2OAutoML(max_runtime_secs=job.seconds, seed=job.seed, sort_metric=METRICS[job.metric])
+    learner = H2OAutoML(max_runtime_secs=int(job.seconds), seed=job.seed, sort_metric=METRICS[job.metric])
     learner.train(y=job.target, training_frame=table)
     h2o.save_model(learner.leader, path=job.folder)
     kinds = {name: kind for name, kind in table.types.items() if name != job.target}
 
     def predict(test: pd.DataFrame) -> pd.DataFrame:
         answers = learner.leader.predict(h2o.H2OFrame(test, column_types=kinds)).as_data_frame()
-        return answers.drop(columns="predict") if job.task != "regression" else answers.set_axis(["value"], axis=1)
+        if job.task == "regression":
+            return answers.set_axis(["value"], axis=1)
+        return answers.drop(columns="predict").set_axis(table[job.target].levels()[0], axis=1)
 
     return predict
 

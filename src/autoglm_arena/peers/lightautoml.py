@@ -4,6 +4,7 @@
 # ///
 """LightAutoML with its preset `TabularAutoML` and its default settings."""
 
+import numpy as np
 import pandas as pd
 from job import Job, Predict, play
 from lightautoml.automl.presets.tabular_presets import TabularAutoML
@@ -29,12 +30,9 @@ def fit(job: Job, train: pd.DataFrame) -> Predict:
         answers = learner.predict(test).data
         if job.task == "regression":
             return pd.DataFrame({"value": answers[:, 0]})
-        labels = sorted(codes, key=codes.get)
-        return pd.DataFrame(
-            {labels[0]: 1 - answers[:, 0], labels[1]: answers[:, 0]}
-            if job.task == "binary"
-            else dict(zip(labels, answers.T))
-        )
+        if job.task == "binary":  # of the class that the reader coded as 1
+            answers = np.hstack([1 - answers, answers])
+        return pd.DataFrame(answers, columns=sorted(codes, key=codes.get))
 
     return predict
 

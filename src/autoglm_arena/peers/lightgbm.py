@@ -8,7 +8,6 @@ import pandas as pd
 from job import Job, Predict, frame, play
 from lightgbm import LGBMClassifier, LGBMRegressor
 
-
 READS = ("table",)
 
 
