@@ -6,7 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from autoglm_arena.book import Row
 
 Array = NDArray[np.float64]
+Thing = TypeVar("Thing")
 Cell = tuple[str, str, str, int]
 
 PLAYED = ("ok", "failed")  # the states of rows that compare
@@ -78,9 +79,9 @@ def budget(row: Row) -> tuple[float, int, int]:
     return row["seconds"], row["threads"], row["memory_mb"]
 
 
-def grouped(rows: Iterable[Row], by: Callable[[Row], Any]) -> dict[Any, list[Row]]:
-    """Return the rows by a key, in order of appearance."""
-    groups: dict[Any, list[Row]] = defaultdict(list)
+def grouped(rows: Iterable[Thing], by: Callable[[Thing], Any]) -> dict[Any, list[Thing]]:
+    """Return rows, or anything else, by a key, in order of appearance."""
+    groups: dict[Any, list[Thing]] = defaultdict(list)
     for row in rows:
         groups[by(row)].append(row)
     return dict(groups)

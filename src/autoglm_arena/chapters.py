@@ -112,7 +112,7 @@ def league(found: Sequence[Field], ours: str) -> Chapter:
 def _league(found: Comparison | None, ours: str) -> list[Block]:
     if found is None:
         return [Words("No cell was played by two contestants: there is nothing to compare yet.")]
-    said = f"{len(found.data)} data sets, {found.cells} cells (a data set and a seed) that all of these have played"
+    said = f"{_sets(len(found.data))}, {found.cells} cells (a data set and a seed) that all of these have played"
     said += f"; {found.cells_left_out} cells that not all have played are left out" * bool(found.cells_left_out)
     if found.left_out:
         few = ", ".join(f"{name} ({count})" for name, count in found.left_out.items())
@@ -218,34 +218,48 @@ def pictures(found: Sequence[Field], ours: str) -> Chapter:
             blocks.append(Picture("A bar joins contestants that do not differ significantly", drawing))
         if timed:
             drawing = plots.scatter(timed, stats.pareto(standings), mine=ours)
-            blocks.append(Picture("Nobody beats those on the line in both error and time", drawing))
+            blocks.append(Picture("Filled dots: nobody is better in both error and time", drawing))
         blocks.append(Picture("Every data set", plots.dots(by_data, mine=ours)))
     return Chapter("plots", "Plots", tuple(blocks or [Words("There is nothing to draw yet.")]))
 
 
 def classes(found: Sequence[Field]) -> Chapter:
-    """Accuracy against F1, with the classes as they are and thinned."""
-    head = ("", "Accuracy", "F1 macro", "Balanced accuracy", "Accuracy − F1", "Data sets", "Matches")
+    """Accuracy against F1, with the classes as they are and thinned, on the same data sets."""
     blocks: list[Block] = [
         Words(
-            "Classification only, on the cells that all have played. Where accuracy is far above F1, rare classes are "
-            "given up. The imbalanced scenario thins the rarer half of the classes to one row in twenty of the largest."
+            "Classification only. Where accuracy is far above F1, rare classes are given up. The imbalanced scenario "
+            "thins the rarer half of the classes to one row in twenty of the largest. A table holds the data sets that "
+            "all have played, in every scenario it shows; a failed match has no measures and is left out of the means."
         )
     ]
-    for field in found:
-        part = cells.compare([row for row in field.rows if row.get("metric") not in (None, "rmse")])
-        if part is None:
-            continue
-        lines = []
-        for name in part.contestants:
-            rows = [row for row in part.of(name) if row.get("measures")]
-            if not rows:
-                continue
-            accuracy, f1, balanced = (_mean(rows, key) for key in MEASURES)
-            gap = None if accuracy is None or f1 is None else accuracy - f1
-            lines.append((name, accuracy, f1, balanced, gap, len({row["data"] for row in rows}), len(rows)))
-        blocks += [Heading(field.title), table(head, lines)] if lines else []
+    for (track, limits), group in cells.grouped(found, lambda f: (f.track, cells.budget(f.rows[0]))).items():
+        rows = {f.scenario: cells.compare([r for r in f.rows if r.get("metric") not in (None, "rmse")]) for f in group}
+        parts = {scenario: part for scenario, part in rows.items() if part is not None}
+        shared = set.intersection(*(set(part.data) for part in parts.values())) if parts else set()
+        if shared:
+            seconds, threads, memory = limits
+            title = f"{TRACKS.get(track, track)} · {seconds:g} s, {threads} threads, {memory:,} MB · "
+            blocks += [Heading(f"{title}{_sets(len(shared))}"), _classes(parts, shared)]
     return Chapter("classes", "Accuracy against F1", tuple(blocks))
+
+
+def _sets(count: int) -> str:
+    return f"{count} data set{'s' * (count != 1)}"
+
+
+def _classes(parts: dict[str, Comparison], shared: set[str]) -> Table:
+    """Write the measures of each contestant, scenario by scenario."""
+    names = sorted({name for part in parts.values() for name in part.contestants})
+    lines: list[list[str | float | None]] = []
+    for name in names:
+        line: list[str | float | None] = [name]
+        for part in parts.values():
+            rows = [row for row in part.of(name) if row["data"] in shared]
+            accuracy, f1, balanced = (_mean(rows, key) for key in MEASURES)
+            line += [accuracy, f1, balanced, None if accuracy is None or f1 is None else accuracy - f1]
+        lines.append(line)
+    columns = ("accuracy", "F1 macro", "balanced accuracy", "accuracy − F1")
+    return table(("", *(f"{column}, {scenario}" for scenario in parts for column in columns)), lines)
 
 
 def _mean(rows: Iterable[Row], key: str) -> float | None:

@@ -122,20 +122,20 @@ def scatter(points: Mapping[str, tuple[float, float]], front: Sequence[str], *, 
     for power in range(low, high + 1):
         parts.append(_path(f"M{x(10.0**power):.1f} {top}V{floor}", "grid"))
         parts.append(_text(x(10.0**power), floor + 17, f"{10.0**power:g}", "tick mid"))
-    for i in range(5):
-        value = most * i / 4
+    for value in ticks(most):
         parts.append(_path(f"M{left} {y(value):.1f}H{right}", "grid"))
-        parts.append(_text(left - 8, y(value) + 4, f"{value:.2g}", "tick end"))
+        parts.append(_text(left - 8, y(value) + 4, f"{value:g}", "tick end"))
     parts.append(_text((left + right) / 2, height - 8, "seconds of a fit, median (logarithmic)", "axis mid"))
     turn = f'transform="rotate(-90 13 {(top + floor) / 2:.0f})"'
     parts.append(_text(13, (top + floor) / 2, "normalised error", "axis mid", more=turn))
-    corners = " L".join(f"{x(points[name][0]):.1f} {y(points[name][1]):.1f}" for name in front)
-    parts.append(_path(f"M{corners}", "front") if corners else "")
+    steps = [f"{x(points[name][0]):.1f} {y(points[name][1]):.1f}" for name in front]
+    line = "".join(f"H{step.split()[0]}V{step.split()[1]}" for step in steps[1:])
+    parts.append(_path(f"M{steps[0]}{line}", "front") if steps else "")
     order = sorted(points, key=lambda name: -points[name][1])
     places = spread([y(points[name][1]) for name in order], LINE, top + 6, floor)
     for name, place in zip(order, places, strict=True):
         across, down = x(points[name][0]), y(points[name][1])
-        parts.append(_path(f"M{across:.1f} {down:.1f}L{right + 14:.1f} {place:.1f}", "grid"))
+        parts.append(_path(f"M{across:.1f} {down:.1f}L{right + 14:.1f} {place:.1f}", "lead thin"))
         parts.append(_text(right + 18, place + 4, name, _style("name", name == mine)))
         title = f"{name}: {points[name][0]:.3g} s, normalised error {points[name][1]:.3g}"
         style = _style("dot front-dot" if name in front else "dot", name == mine)
@@ -174,6 +174,13 @@ def dots(rows: Mapping[str, Mapping[str, float]], *, mine: str = "") -> str:
             parts.append(_mark(names.index(name), x(row[name]), y, name == mine, title))
     legend, height = _legend(names, mine, floor + 58)
     return _picture(height, [*parts, *legend], "Normalised error on every data set")
+
+
+def ticks(most: float) -> list[float]:
+    """Return round values from 0 up to `most`, at most six."""
+    power = 10.0 ** math.floor(math.log10(most / 5))
+    step = next(size * power for size in (1, 2, 2.5, 5, 10) if size * power * 5 >= most * 0.999)
+    return [round(i * step, 12) for i in range(math.floor(most / step + 1e-9) + 1)]
 
 
 def spread(places: Sequence[float], apart: float, low: float, high: float) -> list[float]:

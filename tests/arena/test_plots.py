@@ -85,3 +85,15 @@ def test_spread() -> None:
     assert plots.spread([90, 95, 99], 5, 0, 100) == [90, 95, 100]
     assert plots.spread([98, 99, 99], 5, 0, 100) == [90, 95, 100]
     assert plots.spread([1, 1], 50, 0, 10) == [0, 50]  # they do not fit: they still keep apart
+
+
+def test_ticks_are_round() -> None:
+    assert plots.ticks(1.0) == [0, 0.2, 0.4, 0.6, 0.8, 1.0]
+    assert plots.ticks(0.296) == [0, 0.1, 0.2]
+    assert plots.ticks(0.012) == [0, 0.0025, 0.005, 0.0075, 0.01]
+
+
+def test_the_front_is_a_staircase() -> None:
+    found = plots.scatter({"a": (1, 0.4), "b": (10, 0.2), "c": (10, 0.3)}, ["a", "b"])
+    line = re.findall(r'class="front" d="(.*?)"', found)[0]
+    assert re.fullmatch(r"M[\d.]+ [\d.]+H[\d.]+V[\d.]+", line)

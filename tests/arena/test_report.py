@@ -113,6 +113,14 @@ def test_failures_and_what_was_not_played() -> None:
     assert "1 of 9 matches failed" in found
 
 
+def test_last_words_name_no_folder_of_the_machine() -> None:
+    said = 'File "/home/me/.venv/lib/play.py", line 1: see https://example.org/a/b for 3/4'
+    rows = [*BOOK, row("wine", "slow", None, last_words=said)]
+    found = report(rows, ours="ours", title="t").markdown
+    assert "/home/me" not in found
+    assert '"…/play.py", line 1: see https://example.org/a/b for 3/4' in found
+
+
 def test_mixed_rows_are_refused() -> None:
     other = row("wine", "slow", 0.2, machine=MACHINE | {"cpu": "Model 9"})
     with pytest.raises(ArenaError, match="cpu: Model 7, Model 9"):
@@ -152,6 +160,15 @@ def test_the_commit_of_changed_files_is_no_lie() -> None:
     assert "git checkout abc1234\n" in commands("abc1234") and "held changes" not in commands("abc1234")
     assert "git checkout abc1234\n" in commands("abc1234-dirty") and "held changes" in commands("abc1234-dirty")
     assert "git checkout" not in commands("uncommitted")
+
+
+def test_accuracy_against_f1_in_both_scenarios_on_the_same_data() -> None:
+    thin = {"accuracy": 0.95, "f1_macro": 0.35, "balanced_accuracy": 0.5}
+    wine = [r for r in BOOK if r["data"] == "wine"]
+    rows = BOOK + [r | {"scenario": "imbalanced", "measures": thin} for r in wine]
+    found = section(report(rows, ours="ours", title="t").html, "classes")
+    assert "1 data set<" in found
+    assert re.search(r"<tr><td>ours</td>.*?0.912.*?0.612.*?0.300.*?0.950.*?0.350.*?0.600", found)
 
 
 def test_an_empty_book() -> None:
