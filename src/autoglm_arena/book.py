@@ -6,6 +6,7 @@ import fcntl
 import json
 import math
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,9 @@ from typing import Any
 from autoglm_arena.errors import ArenaError
 
 Row = dict[str, Any]
+
+FOLDERS = re.compile(r"(?<![\w:/])/(?:[\w.@+~-]+/)+")  # at the start of a path; an address on the web stays whole
+SAID = ("last_words", "latency_error")  # by others, who name files of this machine; a book is for everyone
 
 
 def read(path: Path) -> list[Row]:
@@ -42,7 +46,8 @@ def append(path: Path, row: Row) -> None:
     ArenaError
         The row cannot be written, as on a full disk; the book is as it was.
     """
-    line = json.dumps(_plain(row), ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    said = {key: FOLDERS.sub("…/", row[key]) for key in SAID if row.get(key)}
+    line = json.dumps(_plain(row | said), ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "ab+") as file:
         size = file.seek(0, os.SEEK_END)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -13,7 +12,6 @@ from autoglm_arena.page import Block, Chapter, Code, Entry, Heading, Words, numb
 
 LAST = 400  # letters of last words that are shown
 HASH = 12  # digits of a hash that are shown
-FOLDERS = re.compile(r"(?<![\w:/])/(?:[\w.@+~-]+/)+")  # at the start of a path; an address on the web stays whole
 DIRTY = "-dirty"  # as git describe writes it
 NO_COMMIT = ("–", "released", "uncommitted")  # what stands in place of a commit
 MEGABYTE = 2**20
@@ -127,8 +125,8 @@ def _failure(row: Row, words: str | None) -> tuple[Entry | str | int, ...]:
 
 
 def _words(words: str | None) -> str:
-    """Return the end of what was said; folders of the machine are cut from paths, since a report is for others."""
-    words = FOLDERS.sub("…/", (words or "").strip())
+    """Return the end of what was said."""
+    words = (words or "").strip()
     return "…" + words[-LAST:] if len(words) > LAST else words or "–"
 
 

@@ -85,3 +85,10 @@ def test_a_book_has_one_writer(tmp_path: Path) -> None:
         pass
     with book.writing(path):
         pass
+
+
+def test_last_words_name_no_folder_of_the_machine(tmp_path: Path) -> None:
+    said = 'File "/home/me/.venv/lib/play.py", line 1: see https://example.org/a/b for 3/4'
+    book.append(tmp_path / "book.jsonl", {"last_words": said, "exit": "exit 1"})
+    (row,) = book.read(tmp_path / "book.jsonl")
+    assert row["last_words"] == 'File "…/play.py", line 1: see https://example.org/a/b for 3/4'

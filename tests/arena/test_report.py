@@ -113,14 +113,6 @@ def test_failures_and_what_was_not_played() -> None:
     assert "1 of 9 matches failed" in found
 
 
-def test_last_words_name_no_folder_of_the_machine() -> None:
-    said = 'File "/home/me/.venv/lib/play.py", line 1: see https://example.org/a/b for 3/4'
-    rows = [*BOOK, row("wine", "slow", None, last_words=said)]
-    found = report(rows, ours="ours", title="t").markdown
-    assert "/home/me" not in found
-    assert '"…/play.py", line 1: see https://example.org/a/b for 3/4' in found
-
-
 def test_mixed_rows_are_refused() -> None:
     other = row("wine", "slow", 0.2, machine=MACHINE | {"cpu": "Model 9"})
     with pytest.raises(ArenaError, match="cpu: Model 7, Model 9"):
