@@ -10,8 +10,9 @@ import numpy as np
 from autoglm_arena import cells, plots, stats
 from autoglm_arena.book import Row
 from autoglm_arena.cells import Comparison
-from autoglm_arena.page import Block, Chapter, Entry, Heading, Picture, Table, Words, number, share, table
+from autoglm_arena.page import MISSING, Block, Chapter, Entry, Heading, Picture, Table, Words, number, share, table
 
+FEWEST_RATED = 5  # data sets; with fewer, who lost nothing has no rating to speak of
 WORST = 60  # defeats that are listed; the others are counted
 TRACKS = {"raw": "Raw columns", "features": "The same features for everyone"}
 MEASURES = ("accuracy", "f1_macro", "balanced_accuracy")
@@ -95,8 +96,9 @@ def league(found: Sequence[Field], ours: str) -> Chapter:
         Words(
             "Normalised error is (error − best) / (constant − best), from 0 to 1, and improvability the share of the "
             "error by which the best is better; both, and the ranks, are means over data sets after the mean over "
-            "seeds. Brackets hold 95 % intervals from resampling data sets. Elo is a Bradley–Terry rating; the anchor "
-            "has 1,000. A failed match counts as a constant answer. Seconds, milliseconds and MB are medians."
+            "seeds. Brackets hold 95 % intervals from resampling data sets. Elo is a Bradley–Terry rating, given from "
+            f"{FEWEST_RATED} data sets on; the anchor has 1,000. A failed match counts as a constant answer. Seconds, "
+            "milliseconds and MB are medians."
         )
     ]
     for field in found:
@@ -131,6 +133,7 @@ def _standings(found: Comparison, ours: str) -> Table:
     reference = ours if ours in found.contestants else found.contestants[0]
     head = ("", "Mean rank", "Normalised error", "Improvability", "Wins", f"Beats {reference}", "Elo", "Failures")
     lines: list[tuple[Entry | float | None, ...]] = []
+    rated = len(found.data) >= FEWEST_RATED
     for i, s in enumerate(stats.league(found, reference=reference)):
         rate = "–" if s.win_rate is None else f"{share(s.win_rate)} [{share(s.win_low)}, {share(s.win_high)}]"
         line = (
@@ -140,7 +143,7 @@ def _standings(found: Comparison, ours: str) -> Table:
             Entry(share(s.improvability), right=True),
             s.wins,
             Entry(rate, right=True),
-            Entry(f"{s.elo:,.0f} [{s.elo_low:,.0f}, {s.elo_high:,.0f}]", right=True),
+            Entry(f"{s.elo:,.0f} [{s.elo_low:,.0f}, {s.elo_high:,.0f}]" if rated else MISSING, right=True),
             Entry(str(s.failures), right=True, bad=s.failures > 0),
             s.fit_seconds,
             Entry(str(s.overruns), right=True, bad=s.overruns > 0),
