@@ -19,7 +19,7 @@ def fit(job: Job, train: pd.DataFrame) -> Predict:
         mode="Compete",
         ml_task=TASKS[job.task],
         eval_metric=METRICS[job.metric],
-        total_time_limit=job.seconds,
+        total_time_limit=int(job.seconds),
         n_jobs=job.threads,
         random_state=job.seed,
         verbose=0,
