@@ -66,12 +66,19 @@ def test_a_trial_that_failed_or_is_alien_does_no_harm() -> None:
 @pytest.mark.parametrize("text", [False, True])
 def test_the_portfolio_holds_settings_that_exist(task: Task, rows: int, text: bool) -> None:
     made = features(6, text=text)
-    for learner, settings, most in [*safety_net(rows, made), *portfolio(rows, made, task)]:
+    for learner, settings, most in [*safety_net(rows, made, task), *portfolio(rows, made, task)]:
         recipe = shelf.plugin("learners", learner).Learner(**settings)
         assert set(settings) <= set(asdict(recipe)) and most >= 0
 
 
-def test_the_net_is_small_and_has_an_answer_that_never_fails() -> None:
-    names = [entry[0] for entry in safety_net(1_000, features(6))]
+@pytest.mark.parametrize("task", TASKS, ids=lambda t: t.kind)
+def test_the_net_is_small_and_has_an_answer_that_never_fails(task: Task) -> None:
+    names = [entry[0] for entry in safety_net(1_000, features(6), task)]
     assert names[0] == "constant" and {"linear", "lightgbm", "forest"} <= set(names)
-    assert all(most > 0 for name, _, most in safety_net(10**6, features(6)) if name != "constant")
+    assert all(most > 0 for name, _, most in safety_net(10**6, features(6), task) if name != "constant")
+
+
+def test_the_forest_of_a_regression_tries_all_columns_and_splits_to_the_last_row() -> None:
+    nets = {t.kind: dict(entry[:2] for entry in safety_net(1_000, features(6), t))["forest"] for t in TASKS}
+    assert nets["regression"]["features"] == nets["regression"]["min_leaf"] == 1
+    assert nets["binary"] == nets["multiclass"] != nets["regression"]

@@ -54,7 +54,7 @@ Step = Fold | Ask
 def waves(race: Race, features: Features, allowed: list[str], search: str) -> Iterator[list[Step]]:
     """Yield the steps of a run, wave by wave; `race` is looked at when the next wave is asked for."""
     rows = len(features)
-    enter = [Candidate(*e) for e in safety_net(rows, features) if e[0] in allowed]
+    enter = [Candidate(*e) for e in safety_net(rows, features, race.task) if e[0] in allowed]
     race.net = tuple(race.add(c) for c in enter)
     yield [Fold(n, 0, 0, 0.10, "safety net") for n in race.net]
     planned = [Candidate(*e) for e in portfolio(rows, features, race.task) if e[0] in allowed]
