@@ -37,6 +37,7 @@ from autoglm.predictor import Predictor
 from autoglm.progress import shown
 
 LONG_CELLS = 6_000_000  # rows x features from which one worker with all threads replaces one a thread
+LOOKING = 0.4  # share of the seconds that may go into looking at images and sounds
 SEARCHES = ("tpe", "random", "none")
 
 
@@ -78,7 +79,11 @@ class AutoML:
     task
         ``"binary"``, ``"multiclass"``, ``"regression"`` or None: found out from the target.
     kinds
-        Column name → kind (number, boolean, category, date, text, identifier, constant), where you know better.
+        Column name → kind (number, boolean, category, date, text, image, audio, identifier, constant), where you know
+        better.
+    files
+        Folder that paths of images and sounds start from and must not leave; None: the folder of the file that the
+        frame was read from, or the working directory.
     work
         Fold fits instead of seconds: the same seed gives bit-identical predictors on one machine, whatever its
         load and the number of threads.
@@ -102,6 +107,7 @@ class AutoML:
     folder: str | Path | None = None
     task: str | None = None
     kinds: Mapping[str, str] = field(default_factory=dict)
+    files: str | Path | None = None
     work: int | None = None
     memory: int | None = None
     learners: Sequence[str] | None = None
@@ -154,11 +160,11 @@ class AutoML:
             _writing(folder),
         ):
             tell(Event("phase", budget.elapsed(), "reading the table"))
-            table = self._read(frame, target, groups, time)
+            table = self._read(frame, target, groups, time, budget)
             run, features = self._prepare(table, folder, pool, budget, allowed, tell)
             table = replace(table, features=features)  # the file, shared with the workers, instead of a copy
             if run.exhausted and bundle.holds(folder, run.identity):
-                return Predictor.load(folder, home)
+                return Predictor.load(folder, home, self.files)
             found = checking.submit(findings, table)  # beside the first fits
             interrupted = False
             try:
@@ -174,7 +180,7 @@ class AutoML:
                 run.rescue()
             tell(Event("phase", run.budget.elapsed(), "ensemble, calibration, report"))
             finish(run, table, folder, run.identity, found.result())
-        return Predictor.load(folder, home)
+        return Predictor.load(folder, home, self.files)
 
     def _allowed(self) -> list[str]:
         if self.search not in SEARCHES:
@@ -186,7 +192,7 @@ class AutoML:
             shelf.plugin_known("learners", name)
         return ["constant", *(n for n in self.learners or installed if n != "constant" and n in installed)]
 
-    def _read(self, frame: Any, target: str, groups: Any, time: Any) -> Table:
+    def _read(self, frame: Any, target: str, groups: Any, time: Any, budget: Budget) -> Table:
         """Check the frame, find out the task and what each column is, and encode it."""
         rows, target = frames.to_pandas(frame), str(target)
         if target not in rows.columns:
@@ -206,8 +212,10 @@ class AutoML:
         for name in self.kinds:
             if name not in rows.columns:
                 raise OptionError(f"kinds: no column named {name!r}{nearest(name, rows.columns)}")
-        columns = [column(kept[name]) for name in names]
+        columns = [column(kept[name], self.files or rows.attrs.get("folder")) for name in names]
         kinds = [encoders.choose(c, self.kinds) for c in columns]
+        until = budget.started + LOOKING * budget.seconds if budget.timed else float("inf")
+        columns = encoders.within(columns, kinds, until, Seed(self.seed))
         fitted = encoders.encode(columns, kinds, Seed(self.seed))
         return Table(
             task=task,
@@ -259,10 +267,14 @@ class AutoML:
             return whole.hexdigest()
 
         sparse = table.features.sparse
+        slow = {c.name: c.values for c, k in zip(table.columns, table.kinds, strict=True) if encoders.slow(k)}
+        dense = table.features.dense
+        if slow:  # how many there was time for may differ: what they are must not
+            dense = dense[:, [o.source not in slow for o in table.features.outputs]]
         terms = () if sparse is None else (sparse.data, sparse.indices, sparse.indptr)
         named = json.dumps([[c.name, k] for c, k in zip(table.columns, table.kinds, strict=True)])
         return {
-            "data": digest(table.features.dense, table.target, *terms),
+            "data": digest(dense, table.target, *terms),
             "rows": len(table.target),
             "columns": digest(named.encode()),
             "classes": list(table.task.classes),
@@ -299,15 +311,23 @@ def _reserve(seconds: float, table: Table) -> float:
     return float(share + classes + longer)
 
 
-def load(folder: str | Path) -> Predictor:
+def load(folder: str | Path, files: str | Path | None = None) -> Predictor:
     """Read a saved predictor.
+
+    Parameters
+    ----------
+    folder
+        What `Predictor.save` or ``autoglm fit --out`` wrote.
+    files
+        Folder that paths of images and sounds start from and must not leave; None: the folder of the file that a
+        frame was read from, or the working directory.
 
     Raises
     ------
     FolderError
         No predictor there, a file that is missing or was changed, or a newer format.
     """
-    return Predictor.load(folder)
+    return Predictor.load(folder, files=files)
 
 
 def _vector(given: Any, rows: pd.DataFrame, option: str, keep: NDArray[np.bool_]) -> NDArray[Any] | None:

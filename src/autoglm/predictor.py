@@ -49,17 +49,26 @@ class Predictor:
         Where it is kept.
     about
         The manifest.
+    files
+        Folder that paths of images and sounds start from and must not leave; None: the folder of the file that a
+        frame was read from, or the working directory.
     """
 
     folder: Path
     about: dict[str, Any] = field(repr=False)
+    files: str | Path | None = None
     _home: tempfile.TemporaryDirectory[str] | None = field(default=None, repr=False, compare=False)
 
     @classmethod
-    def load(cls, folder: str | Path, home: tempfile.TemporaryDirectory[str] | None = None) -> Predictor:
+    def load(
+        cls,
+        folder: str | Path,
+        home: tempfile.TemporaryDirectory[str] | None = None,
+        files: str | Path | None = None,
+    ) -> Predictor:
         """Read a saved predictor; see `autoglm.load`."""
         folder = Path(folder)
-        return cls(folder, bundle.unseal(folder), home)
+        return cls(folder, bundle.unseal(folder), files, home)
 
     @cached_property
     def task(self) -> Task:
@@ -194,7 +203,8 @@ class Predictor:
             )
         if not self.columns:
             return Features(np.empty((len(rows), 0), dtype=np.float32), ())
-        return encoders.assemble([column(rows[name]) for name in self.columns], self._encodings)
+        files = self.files or rows.attrs.get("folder")
+        return encoders.assemble([column(rows[name], files) for name in self.columns], self._encodings)
 
     @cached_property
     def _encodings(self) -> tuple[encoders.Encoding, ...]:

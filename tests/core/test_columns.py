@@ -42,7 +42,8 @@ CASES: list[tuple[str, Any, str, list[Any]]] = [
     ("infinite", pd.Series([np.inf, -np.inf, 1.0]), "number", [np.nan, np.nan, 1]),
     ("huge integer", pd.Series([10**400, 1], dtype=object), "number", [np.nan, 1]),
     ("decimal", pd.Series([Decimal("1.5"), None], dtype=object), "number", [1.5, np.nan]),
-    ("bytes", pd.Series([b"abc", b"\xff"]), "text", ["abc", "\ufffd"]),
+    ("bytes of text", pd.Series([b"abc", "\u00e4".encode()]), "text", ["abc", "\u00e4"]),
+    ("bytes", pd.Series([b"abc", b"\xff"]), "bytes", [b"abc", b"\xff"]),
     ("lists", pd.Series([[1], None]), "text", ["[1]", None]),
     ("dates", pd.Series([DAY.date(), None], dtype=object), "date", [DAY, None]),
     ("zoned", pd.Series(pd.to_datetime(["2020-01-01T02:00+02:00"])), "date", [DAY]),
@@ -57,7 +58,9 @@ CASES: list[tuple[str, Any, str, list[Any]]] = [
 @pytest.mark.parametrize(("series", "storage", "values"), [c[1:] for c in CASES], ids=[c[0] for c in CASES])
 def test_any_data_type(series: pd.Series, storage: str, values: list[Any]) -> None:  # type: ignore[type-arg]
     read = column(series.rename("x"))
-    expected = np.array(values, dtype={"text": object, "date": "datetime64[us]"}.get(storage, "float64"))
+    expected = np.array(
+        values, dtype={"text": object, "bytes": object, "date": "datetime64[us]"}.get(storage, "float64")
+    )
     assert read.storage == storage
     np.testing.assert_array_equal(read.values, expected)
 

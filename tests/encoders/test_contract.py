@@ -68,7 +68,7 @@ def test_order_of_training_rows_does_not_matter(kind: str) -> None:
     for rows in sample_columns():
         (one,) = encoders.encode([rows], [kind], Seed(0))
         (other,) = encoders.encode([rows.take(np.arange(len(rows))[::-1])], [kind], Seed(0))
-        whole, again = one.transform(rows), other.transform(rows)
+        whole, again = encoders.assemble([rows], [one]), encoders.assemble([rows], [other])
         assert np.array_equal(whole.dense, again.dense, equal_nan=True), rows.name
 
 

@@ -48,7 +48,7 @@ def strengths(data: Data, rows: NDArray[np.intp]) -> Iterator[tuple[str, float]]
     if data.task.kind == "regression":
         target = _ranks(target)
     classes = len(data.task.classes)
-    numbers = [c for c in data.used if c.storage != "text"]
+    numbers = [c for c in data.used if c.storage not in ("text", "bytes")]
     bins = min(max(64, 2 * classes), max(2, len(rows) // 8))
     width = max(1, CELLS // max(len(rows), (bins + 1) * 2 * max(classes, 1)))
     for start in range(0, len(numbers), width):

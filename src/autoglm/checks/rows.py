@@ -67,7 +67,7 @@ def hashes(columns: Sequence[Column], rows: NDArray[np.intp] | None = None) -> N
 
 def _bits(column: Column, rows: NDArray[np.intp] | None) -> NDArray[np.uint64]:
     values: NDArray[Any] = column.values if rows is None else column.values[rows]
-    if column.storage == "text":
+    if column.storage in ("text", "bytes"):
         return pd.util.hash_array(values, categorize=len(values) > 10_000)  # finding distinct values has to pay
     if column.storage == "date":
         return values.astype("datetime64[us]").view("uint64")
@@ -86,7 +86,7 @@ def _thinned(columns: Sequence[Column], length: int) -> NDArray[np.intp]:
     """Choose rows by a hash of the columns that hash fast: copies of a row are kept or left out together."""
     if length <= MOST_ROWS:
         return np.arange(length)
-    fast = [c for c in columns if c.storage != "text"] or columns[:2]
+    fast = [c for c in columns if c.storage not in ("text", "bytes")] or columns[:2]
     keys = hashes(fast)
     return np.flatnonzero(keys % np.uint64(length // MOST_ROWS + 1) == 0)[:MOST_ROWS]
 

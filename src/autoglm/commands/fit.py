@@ -33,7 +33,7 @@ def _kinds(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...
 
 @click.command("fit")
 @click.argument("train", type=click.Path(path_type=Path))
-@click.option("--target", required=True, metavar="COLUMN", help="Column to predict.")
+@click.option("--target", metavar="COLUMN", help="Column to predict.  [default of a folder: class]")
 @click.option("--seconds", type=float, default=60, show_default=True, help="Wall-clock seconds to the saved folder.")
 @click.option(
     "--out",
@@ -51,6 +51,12 @@ def _kinds(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...
 @click.option("--time", metavar="COLUMN", help="Judge on later rows than were learned from.")
 @click.option(
     "--kind", multiple=True, callback=_kinds, metavar="COLUMN=KIND", help="What a column is. Repeat for more."
+)
+@click.option(
+    "--files",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Where paths of images and sounds start.  [default: the folder of TRAIN]",
 )
 @click.option("--work", type=int, metavar="N", help="Fold fits instead of seconds: bit-identical results.")
 @click.option("--memory", type=click.FloatRange(0, min_open=True), metavar="GB", help="Memory to hold at most.")
@@ -75,18 +81,24 @@ def command(train: Path, **given: Any) -> None:
     """Learn to predict a column of the table TRAIN from its other columns.
 
     TRAIN is CSV, TSV, Parquet, Arrow, Feather or JSON, packed or not; delimiter, encoding and types are found
-    out. The folder is usable when the command ends, by Ctrl-C too. The same call again continues a run that
-    was killed; with more --seconds it goes on where the last one ended.
+    out. Or it is a folder in which each folder holds the images or sounds of one class. The folder that is saved is
+    usable when the command ends, by Ctrl-C too. The same call again continues a run that was killed; with more
+    --seconds it goes on where the last one ended.
 
     \b
     Examples:
       autoglm fit train.csv --target churn
       autoglm fit train.parquet --target price --metric mae --seconds 600 --out prices
+      autoglm fit listings.csv --target price --files photos
+      autoglm fit photos --seconds 300
       autoglm fit visits.csv --target ill --groups patient --kind ward=category --test later.csv
     """
     started = time.monotonic()
     from autoglm.core.reading import read
 
+    if given["target"] is None and not train.is_dir():
+        raise click.MissingParameter(param_hint="'--target'", param_type="option")
+    given["target"] = given["target"] or "class"
     frame = read(train)
     test = _test(given["test"], given["target"])
     predictor, interrupted = _fit(train, frame, given, started)
@@ -136,6 +148,7 @@ def _fit(train: Path, frame: pd.DataFrame, given: Mapping[str, Any], started: fl
             folder=given["out"] or Path(f"autoglm-{train.name.partition('.')[0] or 'table'}"),
             task=given["task"],
             kinds=given["kind"],
+            files=given["files"],
             work=given["work"],
             memory=int(given["memory"] * 1e9) if given["memory"] else None,
             learners=list(given["learner"]) or None,

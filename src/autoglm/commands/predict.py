@@ -29,10 +29,18 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="File to write: .csv, .tsv, .parquet, .feather, .arrow, .jsonl, .json, also packed (.gz).",
 )
+@click.option(
+    "--files",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Where paths of images and sounds start.  [default: the folder of ROWS]",
+)
 @click.option("--proba", is_flag=True, help="Add the probability of each class.")
 @click.option("--keep", is_flag=True, help="Keep all columns of ROWS instead of the row number.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list of rows, or with -o what was written.")
-def command(folder: Path, rows: Path, out: Path | None, proba: bool, keep: bool, as_json: bool) -> None:
+def command(
+    folder: Path, rows: Path, out: Path | None, files: Path | None, proba: bool, keep: bool, as_json: bool
+) -> None:
     """Answer the rows of the table ROWS (- for standard input) with the predictor in DIR.
 
     Answers are CSV on standard output unless -o says where: the row number (from 1) and the answer in a
@@ -47,9 +55,11 @@ def command(folder: Path, rows: Path, out: Path | None, proba: bool, keep: bool,
     from autoglm.core import reading
     from autoglm.predictor import Predictor
 
-    predictor = Predictor.load(folder)
+    predictor = Predictor.load(folder, files=files)
     with _file(rows) as path:
         frame = reading.read(path)
+    if path != rows:
+        del frame.attrs["folder"]  # standard input lies in no folder: paths start from the working directory
     for message in frame.attrs.get("notes", ()):
         _text.note(f"{rows}: {message}")
     answers = _answers(predictor, frame, proba, keep)

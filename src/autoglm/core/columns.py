@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal, cast
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-Storage = Literal["number", "boolean", "date", "text"]
+from autoglm.core import media
+
+Storage = Literal["number", "boolean", "date", "text", "bytes"]
+
+BEGINNING = 200  # bytes of a binary cell that are shown as text
 
 _KEY_NAME = re.compile(
     r"(?i:^(?:id|uuid|guid|key|index|level_0|row_?names?|row_?(?:id|num|number)|unnamed: ?\d+.*)$"
@@ -30,17 +35,20 @@ class Column:
         Its name in the input.
     values
         float64 with NaN for numbers and booleans (0/1); datetime64[us], naive UTC, with NaT for dates;
-        an object array of str with None for everything else.
+        an object array of bytes with None for binary cells; one of str with None for everything else.
     storage
         Which of these it is.
     notes
         What had to be repaired on the way ("3 infinite values read as missing").
+    folder
+        What paths in it start from and must not leave; None: the working directory.
     """
 
     name: str
     values: NDArray[Any]
     storage: Storage
     notes: tuple[str, ...] = ()
+    folder: Path | None = None
 
     def __len__(self) -> int:
         return len(self.values)
@@ -48,7 +56,7 @@ class Column:
     @cached_property
     def missing(self) -> NDArray[np.bool_]:
         """Which rows have no value."""
-        if self.storage == "text":
+        if self.storage in ("text", "bytes"):
             return np.asarray(pd.isna(self.values))
         return np.asarray(np.isnat(self.values) if self.storage == "date" else np.isnan(self.values))
 
@@ -78,18 +86,20 @@ class Column:
 
     def take(self, rows: NDArray[Any]) -> Column:
         """Return the given rows (positions)."""
-        return Column(self.name, self.values[rows], self.storage, self.notes)
+        return replace(self, values=self.values[rows])
 
     def astext(self) -> Column:
-        """Return the column as text: numbers lose a trailing ".0", dates become ISO 8601."""
+        """Return the column as text: numbers lose a trailing ".0", dates become ISO 8601, bytes their beginning."""
         if self.storage == "text":
             return self
         text = np.full(len(self.values), None, dtype=object)
-        if self.storage == "date":
+        if self.storage == "bytes":
+            text[~self.missing] = [_text(cell[:BEGINNING]) for cell in self.present]
+        elif self.storage == "date":
             text[~self.missing] = np.datetime_as_string(self.present, unit="auto")
         else:
             text[~self.missing] = each_distinct(self.present, _number_text)
-        return Column(self.name, text, "text", self.notes)
+        return Column(self.name, text, "text", self.notes, self.folder)
 
 
 def named_as_identifier(name: str) -> bool:
@@ -114,8 +124,21 @@ def each_distinct(values: NDArray[Any], function: Callable[[Any], Any]) -> NDArr
     return np.asarray(of_distinct[codes])
 
 
-def column(series: pd.Series[Any]) -> Column:
-    """Bring a pandas column of any type (nullable, Arrow, category, mixed objects) into canonical form."""
+def column(series: pd.Series[Any], folder: str | Path | None = None) -> Column:
+    """Bring a pandas column of any type (nullable, Arrow, category, mixed objects) into canonical form.
+
+    Parameters
+    ----------
+    series
+        Its values, shape (n_rows,).
+    folder
+        What paths in it start from and must not leave; None: the working directory.
+    """
+    found = _canonical(series)
+    return found if folder is None else replace(found, folder=Path(folder))
+
+
+def _canonical(series: pd.Series[Any]) -> Column:
     name, dtype = str(series.name), series.dtype
     if isinstance(dtype, pd.CategoricalDtype):
         series = dtype.categories.to_series().reset_index(drop=True).reindex(series.cat.codes)
@@ -162,6 +185,8 @@ def _object(name: str, series: pd.Series[Any]) -> Column:
         return _number(name, pd.Series(pd.to_timedelta(pd.Series(values))).dt.total_seconds())
     if inferred == "string":
         return Column(name, each_distinct(values, _text), "text")
+    if inferred == "bytes" and media.binary(values[~pd.isna(values)][:100]):
+        return Column(name, np.where(pd.isna(values), cast(Any, None), values), "bytes")
     text = np.empty(len(values), dtype=object)
     text[:] = [None if gone else _text(v) for v, gone in zip(values, pd.isna(values), strict=True)]
     kinds = sorted({type(v).__name__ for v in values[~pd.isna(values)][:1000]})

@@ -65,3 +65,8 @@ def plain(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)
     return value
+
+
+def cache() -> Path:
+    """Where things are kept that can be made again: ``$AUTOGLM_CACHE``, or ``~/.cache/autoglm``."""
+    return Path(os.environ.get("AUTOGLM_CACHE") or "~/.cache/autoglm").expanduser()

@@ -20,6 +20,7 @@ import pandas as pd
 
 from autoglm.core.errors import DataError, FolderError, listing, nearest
 from autoglm.core.files import write_bytes
+from autoglm.core.media import named
 
 KNOWN = (".csv", ".tsv", ".txt", ".parquet", ".feather", ".arrow", ".jsonl", ".ndjson", ".json")
 PACKED = (".gz", ".bz2", ".xz", ".zip")
@@ -28,23 +29,28 @@ PACKED = (".gz", ".bz2", ".xz", ".zip")
 def read(path: str | os.PathLike[str]) -> pd.DataFrame:
     """Read a table file; what had to be guessed or repaired stands in ``frame.attrs["notes"]``.
 
+    ``frame.attrs["folder"]`` is what paths of images and sounds in it start from.
+
     Parameters
     ----------
     path
         CSV or TSV (any delimiter and encoding), Parquet, Arrow, Feather, JSON or JSON lines, also packed as
-        .gz, .bz2, .xz or .zip.
+        .gz, .bz2, .xz or .zip; or a folder of images or sounds, in which each folder is a class: the columns are
+        then ``file`` and ``class`` (the first alone where the files are not in folders).
 
     Raises
     ------
     DataError
         No such file, or not a table.
     """
+    if (folder := Path(path).expanduser()).is_dir() and (files := _media_in(folder)) is not None:
+        return files
     file = _found(path)
     try:
         frame, notes = _read(file)
     except (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile) as error:
         raise DataError(f"{file}: cannot be read ({error}); is the file complete?") from error
-    frame.attrs["notes"] = tuple(notes)
+    frame.attrs |= {"notes": tuple(notes), "folder": str(file.parent)}
     return frame
 
 
@@ -71,6 +77,18 @@ def write(frame: pd.DataFrame, path: str | os.PathLike[str]) -> None:
         raise FolderError(
             f"cannot write {file} ({error.strerror or error}); choose a folder you may write to"
         ) from error
+
+
+def _media_in(folder: Path) -> pd.DataFrame | None:
+    """List the images or sounds of a folder, or of its folders, one a class; None where there are none."""
+    classes = sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
+    found = [(p.relative_to(folder).as_posix(), c.name) for c in classes for p in sorted(c.rglob("*")) if named(p.name)]
+    if found:
+        frame = pd.DataFrame(found, columns=["file", "class"])
+    else:
+        frame = pd.DataFrame({"file": sorted(p.name for p in folder.iterdir() if named(p.name))})
+    frame.attrs |= {"notes": (), "folder": str(folder)}
+    return frame if len(frame) else None
 
 
 def _found(path: str | os.PathLike[str]) -> Path:

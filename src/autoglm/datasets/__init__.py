@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 
 from autoglm.core import shelf
 from autoglm.core.errors import DataError, MissingExtraError, OptionError, nearest
+from autoglm.core.files import cache
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from autoglm.core.dataset import Card, Dataset
 
 ROOT = "AUTOGLM_DATA"
-CACHE = "AUTOGLM_CACHE"
 
 
 def names() -> list[str]:
@@ -115,7 +115,7 @@ def locate(name: str, folder: Path | str | None = None) -> Path:
     """
     about = card(name)
     if about.miniature_of:
-        return _written(name, Path(folder) if folder is not None else _cache())
+        return _written(name, Path(folder) if folder is not None else (cache() / "datasets"))
     root = folder if folder is not None else os.environ.get(ROOT)
     place = Path(root) / about.folder if root else None
     if place is None or not place.is_dir():
@@ -207,11 +207,6 @@ def _cure(name: str) -> str:
     base, _, task = _parts(name)
     mini = f"{base}-mini/{task}".rstrip("/")
     return f"get it: {fetched}" + (f"; or use the miniature {mini!r}" if mini in names() else "")
-
-
-def _cache() -> Path:
-    given = os.environ.get(CACHE)
-    return (Path(given) if given else Path.home() / ".cache" / "autoglm") / "datasets"
 
 
 def _written(name: str, root: Path) -> Path:

@@ -4,6 +4,8 @@ An encoder module holds
 
 * ``claims(column) -> float`` in 0..1: how sure it is that the column is of its kind (0: cannot encode it);
 * ``fit(column, seed) -> Encoding``: learn from the training rows, without ever seeing the target;
+* where a value takes long to encode, ``within(column, until, seed) -> Column``: encode what there is time for, keep it,
+  and return the column with the rest as missing, saying so in its notes; such encoders also take cells of bytes;
 * one class whose ``kind`` is the module's name: the encoding, found by `read` when a saved folder is opened.
 """
 
@@ -13,7 +15,9 @@ import io
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from time import monotonic
 from typing import Any, ClassVar, Protocol, Self, cast
 
 import numpy as np
@@ -88,13 +92,38 @@ def choose(column: Column, kinds: Mapping[str, str] | None = None) -> str:
             cure = f"{nearest(kind, known)} (known: {', '.join(known)})"
             raise OptionError(f"column {column.name!r}: no kind named {kind!r}{cure}")
         return kind
-    return max(known, key=lambda kind: float(shelf.plugin("encoders", kind).claims(column)))
+    return max(known, key=partial(claim, column=column))
+
+
+def claim(kind: str, column: Column) -> float:
+    """Return how sure an encoder is that a column is of its kind, 0 to 1."""
+    return float(shelf.plugin("encoders", kind).claims(_seen(column, kind)))
+
+
+def within(columns: Sequence[Column], chosen: Sequence[str], until: float, seed: Seed) -> list[Column]:
+    """Do the slow part of the encoding before `until` (`time.monotonic()`); the rest of the cells becomes missing."""
+    places = [i for i, kind in enumerate(chosen) if slow(kind)]
+    done = list(columns)
+    for left, i in zip(range(len(places), 0, -1), places, strict=True):
+        share = monotonic() + (until - monotonic()) / left
+        done[i] = shelf.plugin("encoders", chosen[i]).within(columns[i], share, seed)
+    return done
+
+
+def slow(kind: str) -> bool:
+    """Whether a kind's values take long to encode, milliseconds each, and may be bytes."""
+    return hasattr(shelf.plugin("encoders", kind), "within")
+
+
+def _seen(column: Column, kind: str) -> Column:
+    """Show binary cells as text to encoders that read no bytes."""
+    return column if column.storage != "bytes" or slow(kind) else column.astext()
 
 
 def encode(columns: Sequence[Column], chosen: Sequence[str], seed: Seed) -> tuple[Encoding, ...]:
     """Fit one encoding a column; `chosen` holds their kinds in the same order."""
     return tuple(
-        cast(Encoding, shelf.plugin("encoders", kind).fit(column, seed.child("encoder", column.name)))
+        cast(Encoding, shelf.plugin("encoders", kind).fit(_seen(column, kind), seed.child("encoder", column.name)))
         for column, kind in zip(columns, chosen, strict=True)
     )
 
@@ -121,7 +150,7 @@ def assemble(columns: Sequence[Column], encodings: Sequence[Encoding], names: Se
     dense = np.empty((len(columns[0]) if columns else 0, len(outputs)), dtype=np.float32)
     sparse, terms, at = [], [], 0
     for name, column, encoding in zip(names, columns, encodings, strict=True):
-        block = encoding.transform(column)
+        block = encoding.transform(_seen(column, encoding.kind))
         dense[:, at : at + block.dense.shape[1]] = block.dense
         at += block.dense.shape[1]
         if block.sparse is not None:

@@ -25,6 +25,9 @@ except ImportError as error:
 MOST_PIXELS = 100_000_000
 """An image that says it has more is refused unopened: a few kilobytes can hold gigabytes of nothing."""
 
+VERSION = "1"
+"""Of the numbers; it changes whenever they do, so that none are mixed with what is kept of an older version."""
+
 COARSE = 8  # side of the colour mosaic
 SIDE, CELLS, DIRECTIONS = 32, 4, 9  # edges are looked at on 32 by 32 pixels, in 4 by 4 cells; 9 as in the paper
 CLIP = 0.2  # of a cell's normalised histogram, as in the paper

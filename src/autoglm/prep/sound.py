@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,9 @@ try:
     import soundfile
 except (ImportError, OSError) as error:  # OSError: libsndfile itself is not there
     raise MissingExtraError(f"sounds need soundfile ({error}): pip install 'open-autoglm[audio]'") from error
+
+VERSION = "1"
+"""Of the numbers; it changes whenever they do, so that none are mixed with what is kept of an older version."""
 
 RATE = 16_000
 """Samples a second, the rate of speech models; nothing above 8 kHz is kept."""
@@ -37,13 +41,14 @@ NAMES = (
 """The columns of `features`."""
 
 
-def standard(path: Path, *, seconds: float = SECONDS) -> NDArray[np.float32]:
-    """Read a sound file as one channel at 16 kHz.
+def standard(sound: bytes | Path, *, seconds: float = SECONDS) -> NDArray[np.float32]:
+    """Read a sound as one channel at 16 kHz.
 
     Parameters
     ----------
-    path
-        WAV, FLAC, OGG, AIFF and what else libsndfile reads, of any rate, depth and number of channels.
+    sound
+        The encoded bytes, or a file: WAV, FLAC, OGG, AIFF and what else libsndfile reads, of any rate, depth and number
+        of channels.
     seconds
         At most this much, from the start.
 
@@ -57,20 +62,22 @@ def standard(path: Path, *, seconds: float = SECONDS) -> NDArray[np.float32]:
     DataError
         The file is missing, is no sound, holds no sample, or is cut off before the end that its header states.
     """
-    if not path.is_file():
-        raise DataError(f"{path}: no such file; expected a sound")
-    if path.stat().st_size == 0:
-        raise DataError(f"{path}: an empty file; expected a sound")
+    where = str(sound) if isinstance(sound, Path) else f"sound of {len(sound)} bytes"
+    if isinstance(sound, Path) and not sound.is_file():
+        raise DataError(f"{where}: no such file; expected a sound")
+    size = sound.stat().st_size if isinstance(sound, Path) else len(sound)
+    if size == 0:
+        raise DataError(f"{where}: an empty file; expected a sound")
     try:
-        with soundfile.SoundFile(path) as file:
+        with soundfile.SoundFile(io.BytesIO(sound) if isinstance(sound, bytes) else sound) as file:
             rate, expected = file.samplerate, min(file.frames, math.ceil(seconds * file.samplerate))
             samples: NDArray[np.float32] = file.read(expected, dtype="float32", always_2d=True)
     except soundfile.LibsndfileError as error:
-        raise DataError(f"{path}: not a whole sound file ({error}); expected WAV, FLAC or the like") from None
+        raise DataError(f"{where}: not a whole sound file ({error}); expected WAV, FLAC or the like") from None
     if len(samples) == 0:
-        raise DataError(f"{path}: holds no sample; leave it out")
-    if len(samples) < expected or _wav_lacks(path):
-        raise DataError(f"{path}: cut off before the end that its header states; download it anew")
+        raise DataError(f"{where}: holds no sample; leave it out")
+    if len(samples) < expected or _wav_lacks(_head(sound), size):
+        raise DataError(f"{where}: cut off before the end that its header states; download it anew")
     mono = np.nan_to_num(samples.mean(axis=1), posinf=0.0, neginf=0.0)
     if rate != RATE:
         shared = math.gcd(rate, RATE)
@@ -78,7 +85,7 @@ def standard(path: Path, *, seconds: float = SECONDS) -> NDArray[np.float32]:
     return np.ascontiguousarray(mono, dtype=np.float32)
 
 
-def features(paths: Sequence[Path], *, seconds: float = SECONDS) -> NDArray[np.float32]:
+def features(sounds: Sequence[bytes | Path], *, seconds: float = SECONDS) -> NDArray[np.float32]:
     """Sum up sounds, one row each; see `NAMES`.
 
     Of each of 40 mel bands (20 Hz to 8 kHz, logarithm of the power) the mean, the standard deviation and the mean
@@ -96,21 +103,26 @@ def features(paths: Sequence[Path], *, seconds: float = SECONDS) -> NDArray[np.f
     DataError
         As for `standard`.
     """
-    out = np.empty((len(paths), len(NAMES)), dtype=np.float32)
-    for i, path in enumerate(paths):
-        out[i] = _summary(standard(path, seconds=seconds))
+    out = np.empty((len(sounds), len(NAMES)), dtype=np.float32)
+    for i, sound in enumerate(sounds):
+        out[i] = _summary(standard(sound, seconds=seconds))
     return out
 
 
-def _wav_lacks(path: Path) -> bool:
+def _head(sound: bytes | Path) -> bytes:
+    if isinstance(sound, bytes):
+        return sound[:8]
+    with open(sound, "rb") as file:
+        return file.read(8)
+
+
+def _wav_lacks(head: bytes, size: int) -> bool:
     """Say whether a WAV file ends more than 1 % before its stated size, which libsndfile passes over in silence.
 
     Streamed files state 0 or 2**32 - 1 and are believed; so are files that miss a few bytes, which old programs wrote.
     """
-    with open(path, "rb") as file:
-        head = file.read(8)
     stated = int.from_bytes(head[4:8], "little")
-    return head[:4] == b"RIFF" and 0 < stated < 2**32 - 64 and path.stat().st_size < 0.99 * stated
+    return head[:4] == b"RIFF" and 0 < stated < 2**32 - 64 and size < 0.99 * stated
 
 
 def _summary(mono: NDArray[np.float32]) -> NDArray[np.float64]:

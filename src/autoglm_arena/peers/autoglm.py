@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["open-autoglm"]
+# dependencies = ["open-autoglm[audio,images]"]
 # ///
 """Open-AutoGLM with its default settings, from this repository."""
 
@@ -9,7 +9,7 @@ from job import Job, Predict, play
 
 import autoglm
 
-READS = ("table", "text")
+READS = ("table", "text", "image", "audio")
 
 
 def fit(job: Job, train: pd.DataFrame) -> Predict:
@@ -20,6 +20,7 @@ def fit(job: Job, train: pd.DataFrame) -> Predict:
         seed=job.seed,
         metric=job.metric,
         task=job.task,
+        files=job.media,
     )
     predictor = recipe.fit(train, target=job.target)
     predictor.save(f"{job.folder}/model")
