@@ -215,7 +215,7 @@ class AutoML:
         columns = [column(kept[name], self.files or rows.attrs.get("folder")) for name in names]
         kinds = [encoders.choose(c, self.kinds) for c in columns]
         until = budget.started + LOOKING * budget.seconds if budget.timed else float("inf")
-        columns = encoders.within(columns, kinds, until, Seed(self.seed))
+        columns = encoders.within(columns, kinds, until, budget.threads, Seed(self.seed))
         fitted = encoders.encode(columns, kinds, Seed(self.seed))
         return Table(
             task=task,

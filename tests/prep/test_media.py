@@ -41,7 +41,7 @@ def pictures(count: int) -> list[object]:
 
 def test_equal_content_is_made_once_and_never_again(summary: media.Summary) -> None:
     rows = cells([*pictures(5), *pictures(5), None])
-    seen = media.within(rows, summary, FOREVER, Seed(1))
+    seen = media.within(rows, summary, FOREVER, 2, Seed(1))
     assert len(summary.make.made) == 5 and not seen.notes  # type: ignore[attr-defined]
     numbers = media.rows(seen, summary)
     assert len(summary.make.made) == 5  # type: ignore[attr-defined]
@@ -55,20 +55,21 @@ def test_new_rows_are_made_but_not_kept(summary: media.Summary) -> None:
 
 
 def test_what_cannot_be_read_is_missing_and_said(summary: media.Summary) -> None:
-    seen = media.within(cells([*pictures(3), b"\xff\xd8\xffbad", None]), summary, FOREVER, Seed(1))
+    seen = media.within(cells([*pictures(3), b"\xff\xd8\xffbad", None]), summary, FOREVER, 2, Seed(1))
     assert seen.missing.tolist() == [False] * 3 + [True] * 2
     assert seen.notes == ("1 of 4 could not be read and count as missing (a damaged image)",)
 
 
 def test_what_there_is_no_time_for_is_missing_and_said(summary: media.Summary) -> None:
-    seen = media.within(cells(pictures(9)), summary, 0.0, Seed(1))
+    seen = media.within(cells(pictures(9)), summary, 0.0, 2, Seed(1))
     assert seen.missing.all() and "no time for 9 of 9" in seen.notes[0]
 
 
 def test_a_drawn_part_is_looked_at_when_time_is_short(summary: media.Summary, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(1000))
     monkeypatch.setattr(media, "monotonic", lambda: next(clock))
-    seen = media.within(cells(pictures(100)), summary, 49.5, Seed(1))
+    monkeypatch.setattr(media, "TOGETHER", 10)
+    seen = media.within(cells(pictures(100)), summary, 4.5, 2, Seed(1))
     here = np.flatnonzero(~seen.missing)
     assert len(here) == 50 and here.max() > 60 and "no time for 50 of 100" in seen.notes[0]
 
@@ -86,3 +87,12 @@ def test_claims_look_at_endings_and_at_first_bytes(tmp_path: Path) -> None:
         assert media.claims(named, sort) == expected
     assert media.claims(prose, "image") == media.claims(cells([1.0, 2.0]), "image") == 0.0
     assert media.claims(cells([f"scan{i}" for i in range(9)]), "image") == 0.0
+
+
+def test_all_are_kept_once_all_were_made(summary: media.Summary) -> None:
+    rows = cells([*pictures(5), None])
+    assert not media.kept_all(rows, summary) and not media.kept_all(cells([None, None]), summary)
+    media.within(rows.take(np.arange(4)), summary, FOREVER, 1, Seed(1))
+    assert not media.kept_all(rows, summary)
+    media.within(rows, summary, FOREVER, 1, Seed(1))
+    assert media.kept_all(rows, summary)

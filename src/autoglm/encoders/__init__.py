@@ -4,8 +4,8 @@ An encoder module holds
 
 * ``claims(column) -> float`` in 0..1: how sure it is that the column is of its kind (0: cannot encode it);
 * ``fit(column, seed) -> Encoding``: learn from the training rows, without ever seeing the target;
-* where a value takes long to encode, ``within(column, until, seed) -> Column``: encode what there is time for, keep it,
-  and return the column with the rest as missing, saying so in its notes; such encoders also take cells of bytes;
+* where a value takes long to encode, ``within(column, until, threads, seed) -> Column``: encode what there is time
+  for, keep it, and return the column with the rest as missing, saying so in its notes; such encoders also take bytes;
 * one class whose ``kind`` is the module's name: the encoding, found by `read` when a saved folder is opened.
 """
 
@@ -100,13 +100,13 @@ def claim(kind: str, column: Column) -> float:
     return float(shelf.plugin("encoders", kind).claims(_seen(column, kind)))
 
 
-def within(columns: Sequence[Column], chosen: Sequence[str], until: float, seed: Seed) -> list[Column]:
+def within(columns: Sequence[Column], chosen: Sequence[str], until: float, threads: int, seed: Seed) -> list[Column]:
     """Do the slow part of the encoding before `until` (`time.monotonic()`); the rest of the cells becomes missing."""
     places = [i for i, kind in enumerate(chosen) if slow(kind)]
     done = list(columns)
     for left, i in zip(range(len(places), 0, -1), places, strict=True):
         share = monotonic() + (until - monotonic()) / left
-        done[i] = shelf.plugin("encoders", chosen[i]).within(columns[i], share, seed)
+        done[i] = shelf.plugin("encoders", chosen[i]).within(columns[i], share, threads, seed)
     return done
 
 

@@ -67,9 +67,9 @@ def claims(column: Column) -> float:
     return media.claims(column, "audio")
 
 
-def within(column: Column, until: float, seed: Seed) -> Column:
+def within(column: Column, until: float, threads: int, seed: Seed) -> Column:
     """Look at as many sounds as there is time for."""
-    return media.within(column, _summary(), until, seed)
+    return media.within(column, _summary(), until, threads, seed)
 
 
 def fit(column: Column, seed: Seed) -> Audio:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from time import monotonic
 
@@ -35,12 +37,15 @@ class Summary:
         One a number.
     make
         From a file or bytes to float32, shape (n_names,); raises DataError.
+    start
+        What each thread that makes numbers does first.
     """
 
     sort: str
     version: str
     names: tuple[str, ...]
     make: Callable[[Path | bytes], NDArray[np.float32]]
+    start: Callable[[], None] = lambda: None
 
     @property
     def key(self) -> str:
@@ -61,7 +66,7 @@ def claims(column: Column, sort: str) -> float:
     return 0.99 if np.mean([_leads_to(cell, place) == sort for cell in cells]) >= 0.5 else 0.0
 
 
-def within(column: Column, summary: Summary, until: float, seed: Seed) -> Column:
+def within(column: Column, summary: Summary, until: float, threads: int, seed: Seed) -> Column:
     """Make and keep the numbers of a column as far as the time goes.
 
     Parameters
@@ -79,50 +84,74 @@ def within(column: Column, summary: Summary, until: float, seed: Seed) -> Column
     kept, place = store(summary.key, len(summary.names)), media.Place(column.folder)
     values: NDArray[np.object_] = np.full(len(column), None, dtype=object)
     order = seed.child("media", column.name).generator().permutation(np.flatnonzero(~column.missing))
-    fresh: dict[bytes, NDArray[np.float32]] = {}
-    unread, late = [], 0
-    for done, row in enumerate(order):
-        if monotonic() > until:
-            late = len(order) - done
-            break
-        try:
-            source = place.locate(column.values[row])
-            key = media.digest(source)
-            if key not in kept and key not in fresh:
-                fresh[key] = summary.make(source)
-        except DataError as error:
-            unread.append(str(error))
-            continue
-        values[row] = column.values[row]
-        if len(fresh) >= TOGETHER:
-            kept.put(fresh)
-            fresh = {}
-    kept.put(fresh)
+    unread: list[str] = []
+    done = 0
+    with ThreadPoolExecutor(threads, initializer=summary.start) as pool:
+        while done < len(order) and monotonic() <= until:
+            some = order[done : done + TOGETHER]
+            found = list(pool.map(partial(_found, place), column.values[some]))
+            new = {key: source for key, source in (f for f in found if not isinstance(f, DataError)) if key not in kept}
+            made = dict(zip(new, pool.map(partial(_made, summary), new.values()), strict=True))
+            kept.put({key: row for key, row in made.items() if not isinstance(row, DataError)})
+            for row, one in zip(some, found, strict=True):
+                error = one if isinstance(one, DataError) else made.get(one[0])
+                if isinstance(error, DataError):
+                    unread.append(str(error))
+                else:
+                    values[row] = column.values[row]
+            done += len(some)
     notes = []
     if unread:
         notes.append(f"{len(unread)} of {len(order)} could not be read and count as missing ({unread[0]})")
-    if late:
+    if late := len(order) - done:
         notes.append(f"no time for {late} of {len(order)}, which count as missing: more seconds would help")
     return replace(column, values=values, notes=(*column.notes, *notes))
 
 
 def rows(column: Column, summary: Summary) -> NDArray[np.float32]:
     """Return the numbers of each row, shape (n_rows, n_names); NaN where a cell is missing or cannot be read."""
-    kept, place = store(summary.key, len(summary.names)), media.Place(column.folder)
     out = np.full((len(column), len(summary.names)), np.nan, dtype=np.float32)
     if column.storage not in ("bytes", "text"):
         return out
-    for row in np.flatnonzero(~column.missing):
-        with suppress(DataError):
-            source = place.locate(column.values[row])
-            key = media.digest(source)
-            out[row] = kept[key] if key in kept else summary.make(source)
+    kept, place = store(summary.key, len(summary.names)), media.Place(column.folder)
+    with ThreadPoolExecutor(1, initializer=summary.start) as pool:
+        for row in np.flatnonzero(~column.missing):
+            found = _found(place, column.values[row])
+            if isinstance(found, DataError):
+                continue
+            key, source = found
+            made = kept[key] if key in kept else pool.submit(_made, summary, source).result()
+            if not isinstance(made, DataError):
+                out[row] = made
     return out
+
+
+def kept_all(column: Column, summary: Summary) -> bool:
+    """Whether the numbers of every row that can be found are kept already."""
+    kept, place = store(summary.key, len(summary.names)), media.Place(column.folder)
+    found = (_found(place, cell) for cell in column.present)
+    keys = [one[0] for one in found if not isinstance(one, DataError)]
+    return bool(keys) and all(key in kept for key in keys)
 
 
 def any_read(column: Column, summary: Summary) -> bool:
     """Whether a single row can be read."""
     return any(not np.isnan(rows(column.take(np.array([i])), summary)).any() for i in np.flatnonzero(~column.missing))
+
+
+def _found(place: media.Place, cell: str | bytes) -> tuple[bytes, Path | bytes] | DataError:
+    try:
+        source = place.locate(cell)
+        return media.digest(source), source
+    except DataError as error:
+        return error
+
+
+def _made(summary: Summary, source: Path | bytes) -> NDArray[np.float32] | DataError:
+    try:
+        return summary.make(source)
+    except DataError as error:
+        return error
 
 
 def _leads_to(cell: str, place: media.Place) -> str | None:
