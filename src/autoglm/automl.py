@@ -34,6 +34,7 @@ from autoglm.engine.run import Event, Progress, Run
 from autoglm.engine.schedule import waves
 from autoglm.finish import findings, finish
 from autoglm.predictor import Predictor
+from autoglm.prep.gate import Gate, gates
 from autoglm.progress import shown
 
 LONG_CELLS = 6_000_000  # rows x features from which one worker with all threads replaces one a thread
@@ -56,6 +57,7 @@ class Table:
     time: NDArray[Any] | None
     dropped: int
     notes: tuple[str, ...]
+    gates: tuple[Gate, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -166,6 +168,7 @@ class AutoML:
             if run.exhausted and bundle.holds(folder, run.identity):
                 return Predictor.load(folder, home, self.files)
             found = checking.submit(findings, table)  # beside the first fits
+            gated = checking.submit(gates, features, Seed(self.seed))
             interrupted = False
             try:
                 run.spend(waves(run.race, features, allowed, self.search))
@@ -179,7 +182,7 @@ class AutoML:
                     raise FitError(f"no model could be fitted ({reasons})")
                 run.rescue()
             tell(Event("phase", run.budget.elapsed(), "ensemble, calibration, report"))
-            finish(run, table, folder, run.identity, found.result())
+            finish(run, replace(table, gates=gated.result()), folder, run.identity, found.result())
         return Predictor.load(folder, home, self.files)
 
     def _allowed(self) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -17,11 +16,14 @@ from numpy.typing import NDArray
 
 from autoglm import bundle, card, checks, encoders, report
 from autoglm.core.errors import FolderError
+from autoglm.core.features import TABLE
 from autoglm.core.files import plain, write_array, write_bytes, write_json
 from autoglm.core.metrics import AUTO, METRICS, softmax
+from autoglm.core.shelf import plugin
+from autoglm.engine import measures, robustness
 from autoglm.engine.race import Race
 from autoglm.engine.run import Run
-from autoglm.ensembles import calibration, greedy, pruning, thresholds
+from autoglm.ensembles import calibration, greedy, pruning, substitutes, thresholds
 from autoglm.predictor import decide, scores
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ BAGS = (
 FEWEST_BAGGED = 60
 TOLERATED = 1.01  # relative out-of-fold error that a steadier choice may cost
 BOOTSTRAP_ROWS = 20_000
-LATE = 0.5  # seconds after the budget at which importance is given up: the rest of the slack is for writing
+SHARES = 5  # pools whose weights are averaged
 LIBRARIES = ("numpy", "pandas", "pyarrow", "scipy", "scikit-learn", "lightgbm", "catboost", "xgboost-cpu", "optuna")
 
 
@@ -48,12 +50,14 @@ def finish(run: Run, table: Table, folder: Path, identity: dict[str, Any], found
     weights = pruning.prune(blend.weights, microseconds, _judge(race, blend.weights), limit)
     counts = pruning.trim(weights, {n: len(race.fits[n]) for n in weights}, microseconds, limit)
     kept = {n: sorted(race.fits[n])[:count] for n, count in counts.items()}  # the first folds first
+    substitute = _substitute(run, table, kept)
     margins, here = race.blended(weights)
     temperature = calibration.temperature(margins[here], race.target[here], race.task)
     margins = margins / temperature
     offsets = _offsets(race, margins[here], race.target[here])
-    importance = _importance(run, table, weights)
+    importance, falls = _measured(run, table, weights, substitute)
     summary = _summary(run, table, weights, margins[here], race.target[here], offsets, temperature, importance)
+    summary["modalities"] = _modalities(run, table, falls)
     summary["findings"] = [asdict(f) for f in found]
     try:
         files = _write(run, table, folder, kept, summary, margins[here], race.target[here])
@@ -67,6 +71,7 @@ def finish(run: Run, table: Table, folder: Path, identity: dict[str, Any], found
                 for c, k, e in zip(table.columns, table.kinds, table.encodings, strict=True)
             ],
             "members": _members(race, weights, kept),
+            "substitute": substitute,
             "temperature": temperature,
             "offsets": offsets.tolist() if race.task.kind != "regression" else None,
             "score": summary["score"],
@@ -132,7 +137,7 @@ def _write(
 ) -> list[Path]:
     """Write everything but the manifest and return the files."""
     bundle.unfinish(folder)
-    encoders.write(table.encodings, folder)
+    encoders.write(table.encodings, folder, table.gates)
     for name, keys in kept.items():
         for repeat, fold in keys:
             bundle.keep(run.race.fits[name][repeat, fold].folder, folder / "members" / name / f"{repeat}.{fold}")
@@ -147,35 +152,65 @@ def _write(
     return [folder / n for n in names] + models
 
 
-def _importance(run: Run, table: Table, weights: dict[str, float]) -> dict[str, list[float]]:
-    """Let the workers measure the columns' importance in a part of the reserve."""
-    race = run.race
-    seconds = min(max(run.reserve * 0.4, 0.3), 2.5) if run.budget.timed else 3600.0
-    ranking = race.ranking
-    metric = ranking.name if METRICS.get(ranking.name) is ranking else AUTO[race.task.kind]
-    columns = [c.name for c, e in zip(table.columns, table.encodings, strict=True) if e.outputs or e.terms]
-    members: list[dict[str, Any]] = [
-        {
-            "learner": race.candidates[n].learner,
-            "weight": w,
-            "fits": {str(k): str(f.folder) for (r, k), f in race.fits[n].items() if r == 0},
-        }
-        for n, w in weights.items()
-    ]
+def _substitute(run: Run, table: Table, kept: dict[str, list[tuple[int, int]]]) -> dict[str, Any] | None:
+    """Name the member that answers rows which lack a modality, and have its fits kept."""
+    race, modalities = run.race, substitutes.needed(table.features)
+    names = [n for n in race.begun if race.candidates[n].learner == substitutes.LEARNER]
+    if not modalities or not names:
+        return None
+    name = max(names, key=lambda n: (race.done(n), -race.error(n)))
+    folds = kept.setdefault(name, sorted(race.fits[name])[: race.splits.count])
+    fits = [f"members/{name}/{r}.{k}" for r, k in folds]
+    return {"learner": substitutes.LEARNER, "fits": fits, "modalities": modalities, "name": name}
+
+
+def _modalities(run: Run, table: Table, falls: list[Any]) -> list[dict[str, Any]]:
+    """Return what is told of each modality; see `substitutes.COLUMNS`."""
+    features = table.features
+    if len(features.modalities) < 2:
+        return []
+    measured, shares = robustness.table(falls), _shares(run.race)
+    rows = []
+    for name, at in features.modalities.items():
+        kind = features.outputs[at[0]].modality or TABLE
+        absent = float(features.absent(name).mean())
+        rows.append(
+            {"name": name, "kind": kind, "weight": shares.get(name), **measured.get(name, {}), "absent": absent}
+        )
+    return rows
+
+
+def _shares(race: Race) -> dict[str, float]:
+    """Return the mean weight that the pools of experts have learned for each modality."""
+    fits = [f for n in race.begun if race.candidates[n].learner == substitutes.LEARNER for f in race.fits[n].values()]
+    found = [plugin("learners", substitutes.LEARNER).Model.load(f.folder).shares for f in fits[:SHARES]]
+    return {name: float(np.mean([shares[name] for shares in found])) for name in found[0]} if found else {}
+
+
+def _measured(
+    run: Run, table: Table, weights: dict[str, float], substitute: dict[str, Any] | None
+) -> tuple[dict[str, list[float]], list[Any]]:
+    """Let the workers measure the importance of columns and modalities in a part of the reserve."""
+    race, ranking = run.race, run.race.ranking
+    members = [_fits(race, n) | {"weight": w} for n, w in weights.items()]
     if not run.budget.timed:
         folds = list(members[0]["fits"])[:2]
         members = [m | {"fits": {k: v for k, v in m["fits"].items() if k in folds}} for m in members]
-    parts = max(1, run.pool.idle)
-    for part in range(parts):
-        job: dict[str, Any] = {"verb": "importance", "data": str(run.journal.data), "members": members}
-        job |= {"columns": columns[part::parts], "metric": metric, "seconds": seconds, "seed": race.seed.value}
-        run.pool.send(job, time.monotonic() + seconds * 1.4 + 0.4)
-    drops: dict[str, list[float]] = {}
-    end = time.monotonic() + max(0.3, run.budget.left() + LATE)  # a worker that had to be replaced may not come back
-    while time.monotonic() < end and any(j["verb"] == "importance" for j in run.pool.busy):
-        for answer in run.pool.answers():
-            drops |= answer.reply.get("drops", {})
-    return drops
+    asked = {
+        "members": members,
+        "substitute": (substitute | _fits(race, substitute["name"])) if substitute else {},
+        "columns": [c.name for c, e in zip(table.columns, table.encodings, strict=True) if e.outputs or e.terms],
+        "modalities": list(table.features.modalities),
+        "metric": ranking.name if METRICS.get(ranking.name) is ranking else AUTO[race.task.kind],
+    }
+    encoders.write((), run.journal.data / "gates", table.gates)
+    return measures.ask(run, asked, min(max(run.reserve * 0.4, 0.3), 2.5) if run.budget.timed else 3600.0)
+
+
+def _fits(race: Race, name: str) -> dict[str, Any]:
+    """Return where the fold models of a member's first partition are."""
+    fits = {str(k): str(f.folder) for (r, k), f in race.fits[name].items() if r == 0}
+    return {"learner": race.candidates[name].learner, "fits": fits}
 
 
 def _summary(

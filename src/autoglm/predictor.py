@@ -23,7 +23,10 @@ from autoglm.core.files import read_json
 from autoglm.core.metrics import METRICS, softmax
 from autoglm.core.shelf import plugin
 from autoglm.core.task import Task
+from autoglm.ensembles import substitutes
 from autoglm.ensembles.committee import Committee
+from autoglm.explainers import modalities
+from autoglm.prep.gate import Gate, closed
 
 BATCH = 100_000  # rows encoded and answered at once: bounds memory
 MANY = 2_000  # rows from which more than one thread pays
@@ -166,6 +169,42 @@ class Predictor:
         shown = ["name", "importance", "low", "high", "kind", "description"]
         return found.reindex(columns=shown).sort_values("importance", ascending=False, ignore_index=True)
 
+    @property
+    def modalities(self) -> pd.DataFrame:
+        """Return by modality its weight, and how much the score falls without it, or with noise in its place."""
+        return pd.DataFrame(self.summary.get("modalities") or [], columns=list(substitutes.COLUMNS))
+
+    def explain_modalities(self, frame: Any) -> pd.DataFrame:
+        """Say how much each modality of each row adds to its answer: exact Shapley values (Shapley 1953).
+
+        Every set of modalities is asked for an answer; a row's values sum to its answer less the answer that knows
+        nothing of the row. The unit is that of the target, or the logarithm of the answered class's probability.
+
+        Parameters
+        ----------
+        frame
+            As for `predict`.
+
+        Returns
+        -------
+        DataFrame
+            Shape (n_rows, n_modalities); "table" stands for all plain columns together.
+
+        Raises
+        ------
+        DataError
+            There is one modality alone, or more than `autoglm.explainers.modalities.MOST`.
+        SchemaError
+            A column of the training frame is missing.
+        """
+        rows = frames.to_pandas(frame, empty=True)
+
+        def answer(some: Features) -> NDArray[np.float64]:
+            margins = self._blend(some, 1)
+            return margins if self.task.kind == "regression" else np.log(softmax(margins, self.task))
+
+        return pd.DataFrame(modalities.shapley(self.encode(rows), answer), index=rows.index)
+
     def report(self, path: str | Path | None = None) -> Path:
         """Return the path of the HTML report; copy it to `path` if given."""
         return Path(shutil.copyfile(self.folder / "report.html", path)) if path else self.folder / "report.html"
@@ -204,12 +243,14 @@ class Predictor:
         if not self.columns:
             return Features(np.empty((len(rows), 0), dtype=np.float32), ())
         files = self.files or rows.attrs.get("folder")
-        return encoders.assemble([column(rows[name], files) for name in self.columns], self._encodings)
+        encodings, gates = self._encodings
+        return closed(gates, encoders.assemble([column(rows[name], files) for name in self.columns], encodings))
 
     @cached_property
-    def _encodings(self) -> tuple[encoders.Encoding, ...]:
-        stored = zip(self.about["columns"], encoders.read(self.folder), strict=True)
-        return tuple(encoding for about, encoding in stored if about["used"])
+    def _encodings(self) -> tuple[tuple[encoders.Encoding, ...], tuple[Gate, ...]]:
+        encodings, gates = encoders.read(self.folder)
+        stored = zip(self.about["columns"], encodings, strict=True)
+        return tuple(encoding for about, encoding in stored if about["used"]), gates
 
     def _margins(self, rows: pd.DataFrame) -> NDArray[np.float64]:
         """Return the calibrated margins of the blend, shape (n_rows, scores)."""
@@ -223,12 +264,25 @@ class Predictor:
         return np.concatenate(parts)
 
     def _blend(self, features: Features, threads: int) -> NDArray[np.float64]:
-        return self._committee.predict(features, threads) / float(self.about["temperature"])
+        margins = self._committee.predict(features, threads) / float(self.about["temperature"])
+        if (lacking := substitutes.lacking(features, self._substitute)).any():
+            margins[lacking] = self._substitutes.predict(features.take(np.flatnonzero(lacking)), threads)
+        return margins
 
     @cached_property
     def _committee(self) -> Committee:
-        width = sum(len(e.outputs) for e in self._encodings)
+        width = sum(len(e.outputs) for e in self._encodings[0])
         return Committee.of([(m.weight, m.models) for m in self.members], width)
+
+    @property
+    def _substitute(self) -> dict[str, Any]:
+        """Who answers rows that lack a modality which training rows had: learner, fits, modalities."""
+        return dict(self.about.get("substitute") or {})
+
+    @cached_property
+    def _substitutes(self) -> Committee:
+        models = self._member({"name": "substitute", "weight": 1.0, **self._substitute}).models
+        return Committee(tuple((1.0 / len(models), model) for model in models))
 
     def _codes(self, probability: NDArray[np.float64]) -> NDArray[np.intp]:
         return decide(probability, self.offsets)

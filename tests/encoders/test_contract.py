@@ -106,4 +106,4 @@ def test_damaged_files_are_refused(tmp_path) -> None:  # type: ignore[no-untyped
         with pytest.raises(FolderError, match="cannot be read"):
             encoders.read(tmp_path)
         (tmp_path / name).write_bytes(whole)
-    assert encoders.read(tmp_path)[0].describe().startswith("category of 3")
+    assert encoders.read(tmp_path)[0][0].describe().startswith("category of 3")

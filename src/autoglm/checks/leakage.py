@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoglm.checks.finding import Data, Finding, Severity, gather, share
-from autoglm.core.columns import Column
+from autoglm.core.columns import OBJECTS, Column
 
 FEWEST_ROWS = 50  # below, a perfect column is often luck
 FEWEST_OF_A_CLASS = 10
@@ -48,7 +48,7 @@ def strengths(data: Data, rows: NDArray[np.intp]) -> Iterator[tuple[str, float]]
     if data.task.kind == "regression":
         target = _ranks(target)
     classes = len(data.task.classes)
-    numbers = [c for c in data.used if c.storage not in ("text", "bytes")]
+    numbers = [c for c in data.used if c.storage not in OBJECTS]
     bins = min(max(64, 2 * classes), max(2, len(rows) // 8))
     width = max(1, CELLS // max(len(rows), (bins + 1) * 2 * max(classes, 1)))
     for start in range(0, len(numbers), width):

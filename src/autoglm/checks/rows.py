@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from autoglm.checks.finding import UNUSED, Data, Finding, Severity, count, share
 from autoglm.checks.names import is_identifier
-from autoglm.core.columns import Column
+from autoglm.core.columns import OBJECTS, Column
 
 MOST_ROWS = 100_000  # more rows than this are thinned out, copies of a row together
 MISSING = np.uint64(0x9E3779B97F4A7C15)
@@ -67,7 +67,9 @@ def hashes(columns: Sequence[Column], rows: NDArray[np.intp] | None = None) -> N
 
 def _bits(column: Column, rows: NDArray[np.intp] | None) -> NDArray[np.uint64]:
     values: NDArray[Any] = column.values if rows is None else column.values[rows]
-    if column.storage in ("text", "bytes"):
+    if column.storage == "vector":
+        values = np.array([None if cell is None else cell.tobytes() for cell in values], dtype=object)
+    if column.storage in OBJECTS:
         return pd.util.hash_array(values, categorize=len(values) > 10_000)  # finding distinct values has to pay
     if column.storage == "date":
         return values.astype("datetime64[us]").view("uint64")
@@ -86,7 +88,7 @@ def _thinned(columns: Sequence[Column], length: int) -> NDArray[np.intp]:
     """Choose rows by a hash of the columns that hash fast: copies of a row are kept or left out together."""
     if length <= MOST_ROWS:
         return np.arange(length)
-    fast = [c for c in columns if c.storage not in ("text", "bytes")] or columns[:2]
+    fast = [c for c in columns if c.storage not in OBJECTS] or columns[:2]
     keys = hashes(fast)
     return np.flatnonzero(keys % np.uint64(length // MOST_ROWS + 1) == 0)[:MOST_ROWS]
 

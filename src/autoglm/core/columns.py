@@ -15,9 +15,13 @@ from numpy.typing import NDArray
 
 from autoglm.core import media
 
-Storage = Literal["number", "boolean", "date", "text", "bytes"]
+Storage = Literal["number", "boolean", "date", "text", "bytes", "vector"]
 
-BEGINNING = 200  # bytes of a binary cell that are shown as text
+OBJECTS = ("text", "bytes", "vector")
+"""Storages whose values are Python objects."""
+
+BEGINNING = 200  # bytes of a binary cell, or numbers of a list, that are shown as text
+LISTS = 100  # cells by which a column of lists is told
 
 _KEY_NAME = re.compile(
     r"(?i:^(?:id|uuid|guid|key|index|level_0|row_?names?|row_?(?:id|num|number)|unnamed: ?\d+.*)$"
@@ -35,7 +39,8 @@ class Column:
         Its name in the input.
     values
         float64 with NaN for numbers and booleans (0/1); datetime64[us], naive UTC, with NaT for dates;
-        an object array of bytes with None for binary cells; one of str with None for everything else.
+        an object array of bytes, or of float32 arrays, with None for binary cells, or lists of numbers; one of str with
+        None for everything else.
     storage
         Which of these it is.
     notes
@@ -56,6 +61,8 @@ class Column:
     @cached_property
     def missing(self) -> NDArray[np.bool_]:
         """Which rows have no value."""
+        if self.storage == "vector":
+            return np.array([cell is None for cell in self.values], dtype=bool)
         if self.storage in ("text", "bytes"):
             return np.asarray(pd.isna(self.values))
         return np.asarray(np.isnat(self.values) if self.storage == "date" else np.isnan(self.values))
@@ -95,6 +102,8 @@ class Column:
         text = np.full(len(self.values), None, dtype=object)
         if self.storage == "bytes":
             text[~self.missing] = [_text(cell[:BEGINNING]) for cell in self.present]
+        elif self.storage == "vector":
+            text[~self.missing] = [_text(cell[:BEGINNING].tolist()) for cell in self.present]
         elif self.storage == "date":
             text[~self.missing] = np.datetime_as_string(self.present, unit="auto")
         else:
@@ -187,10 +196,40 @@ def _object(name: str, series: pd.Series[Any]) -> Column:
         return Column(name, each_distinct(values, _text), "text")
     if inferred == "bytes" and media.binary(values[~pd.isna(values)][:100]):
         return Column(name, np.where(pd.isna(values), cast(Any, None), values), "bytes")
+    if inferred == "mixed" and (lists := _lists(values)) is not None:
+        return Column(name, lists, "vector")
     text = np.empty(len(values), dtype=object)
     text[:] = [None if gone else _text(v) for v, gone in zip(values, pd.isna(values), strict=True)]
     kinds = sorted({type(v).__name__ for v in values[~pd.isna(values)][:1000]})
     return Column(name, text, "text", (f"mixed types ({', '.join(kinds)}) read as text",) if len(kinds) > 1 else ())
+
+
+def _lists(values: NDArray[Any]) -> NDArray[Any] | None:
+    """Return lists of numbers as arrays, float32; None if nine tenths of the cells are anything else."""
+    filled = [cell for cell in values if not _nothing(cell)]
+    if not filled or not all(isinstance(cell, list | tuple | np.ndarray) for cell in filled[:LISTS]):
+        return None
+    found = np.full(len(values), None, dtype=object)
+    for i, cell in enumerate(values):
+        found[i] = _list(cell)
+    read = sum(cell is not None for cell in found)
+    return found if read >= 0.9 * len(filled) else None
+
+
+def _nothing(cell: object) -> bool:
+    return cell is None or (isinstance(cell, float) and cell != cell)
+
+
+def _list(cell: object) -> NDArray[np.float32] | None:
+    """Return a list of at least two finite numbers; None for anything else."""
+    if not isinstance(cell, list | tuple | np.ndarray) or len(cell) < 2:
+        return None
+    try:
+        with np.errstate(over="ignore"):
+            read = np.asarray(cell, dtype=np.float32)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return read if read.ndim == 1 and np.isfinite(read).all() else None
 
 
 def _floats(values: NDArray[Any]) -> NDArray[np.float64]:

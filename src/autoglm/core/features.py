@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ from numpy.typing import NDArray
 
 from autoglm.core.files import read_json, write_array, write_json
 
+TABLE = "table"
+"""The modality of all plain columns together."""
+
 
 @dataclass(frozen=True)
 class Output:
@@ -19,11 +23,16 @@ class Output:
 
     `cardinality` is 0 for a number; for a category the values are codes 0..cardinality-1 (missing and
     never seen are NaN in both cases).
+
+    `modality` is empty for a column of the table; a column that is a modality of its own (text, image, audio,
+    embedding) names its kind. `embedded` columns are directions of an embedding: they share one scale.
     """
 
     name: str
     source: str
     cardinality: int = 0
+    modality: str = ""
+    embedded: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,6 +85,49 @@ class Features:
         """Positions of the number columns."""
         return np.array([i for i, o in enumerate(self.outputs) if not o.cardinality], dtype=np.intp)
 
+    @cached_property
+    def modalities(self) -> dict[str, NDArray[np.intp]]:
+        """Positions by modality: "table" for all plain columns, and each column that is a modality of its own."""
+        found: dict[str, list[int]] = {}
+        for i, output in enumerate(self.outputs):
+            found.setdefault(output.source if output.modality else TABLE, []).append(i)
+        return {name: np.array(at, dtype=np.intp) for name, at in found.items()}
+
+    def absent(self, modality: str) -> NDArray[np.bool_]:
+        """Which rows have nothing of a modality, shape (n_rows,)."""
+        return np.asarray(np.isnan(self.dense[:, self.modalities[modality]]).all(axis=1))
+
+    def without(self, modality: str, rows: NDArray[np.bool_] | None = None) -> Features:
+        """Return the features with a modality missing, in the given rows (a mask; all by default)."""
+        gone = np.ones(len(self), dtype=bool) if rows is None else rows
+        dense = self.dense.copy()
+        dense[np.ix_(gone, self.modalities[modality])] = np.nan
+        return replace(self, dense=dense, sparse=self._cleared(modality, gone))
+
+    def shuffled(self, source: str, order: NDArray[np.intp]) -> Features:
+        """Return the features with everything that comes from one column in another order."""
+        at = [i for i, o in enumerate(self.outputs) if o.source == source]
+        dense = self.dense.copy()
+        dense[:, at] = self.dense[order][:, at]
+        sparse, start = self.sparse, 0
+        for name, width in self.terms:
+            if name == source and sparse is not None:
+                moved = sparse[order][:, start : start + width]
+                sparse = sp.hstack([sparse[:, :start], moved, sparse[:, start + width :]], format="csr")
+            start += width
+        return replace(self, dense=dense, sparse=sparse)
+
+    def _cleared(self, modality: str, gone: NDArray[np.bool_]) -> sp.csr_matrix | None:
+        """Empty a modality's terms in some rows."""
+        if self.sparse is None or modality not in dict(self.terms):
+            return self.sparse
+        columns = np.concatenate([np.full(n, source == modality) for source, n in self.terms])
+        cells = np.repeat(gone, np.diff(self.sparse.indptr)) & columns[self.sparse.indices]
+        parts = np.where(cells, 0, self.sparse.data), self.sparse.indices.copy(), self.sparse.indptr.copy()
+        kept = sp.csr_matrix(parts, shape=self.sparse.shape)
+        kept.eliminate_zeros()
+        return kept
+
     def take(self, rows: NDArray[Any]) -> Features:
         """Return the given rows (positions), as a copy in memory."""
         sparse = None if self.sparse is None else self.sparse[rows]
@@ -89,7 +141,7 @@ class Features:
             for part in ("data", "indices", "indptr"):
                 write_array(folder / f"{part}.npy", getattr(self.sparse, part))
         about = {
-            "outputs": [[o.name, o.source, o.cardinality] for o in self.outputs],
+            "outputs": [list(astuple(o)) for o in self.outputs],
             "terms": self.terms,
             "shape": None if self.sparse is None else self.sparse.shape,
         }

@@ -78,8 +78,9 @@ def infer(values: pd.Series[Any], target: str, kind: str | None = None) -> Task:
     if kind is not None and kind not in KINDS:
         raise OptionError(f"task={kind!r}: expected one of {', '.join(KINDS)}{nearest(kind, KINDS)}")
     found = column(values)
-    if found.storage == "bytes":
-        raise DataError(f"target {target!r} holds binary cells, expected classes or numbers: name another column")
+    if found.storage in ("bytes", "vector"):
+        held = "binary cells" if found.storage == "bytes" else "lists of numbers"
+        raise DataError(f"target {target!r} holds {held}, expected classes or numbers: name another column")
     if len(found.distinct) < 2:
         only = found.distinct[0] if len(found.distinct) else None
         raise DataError(

@@ -5,7 +5,8 @@ An encoder module holds
 * ``claims(column) -> float`` in 0..1: how sure it is that the column is of its kind (0: cannot encode it);
 * ``fit(column, seed) -> Encoding``: learn from the training rows, without ever seeing the target;
 * where a value takes long to encode, ``within(column, until, threads, seed) -> Column``: encode what there is time
-  for, keep it, and return the column with the rest as missing, saying so in its notes; such encoders also take bytes;
+  for, keep it, and return the column with what nothing can be said of as missing, saying so in its notes;
+* where it takes more than numbers, dates and text as they are, ``READS``: the other storages of `Column`;
 * one class whose ``kind`` is the module's name: the encoding, found by `read` when a saved folder is opened.
 """
 
@@ -30,6 +31,10 @@ from autoglm.core.errors import FolderError, OptionError, nearest
 from autoglm.core.features import Block, Features, Output
 from autoglm.core.files import read_json, write_bytes, write_json
 from autoglm.core.seed import Seed
+from autoglm.prep.gate import Gate
+
+PLAIN = ("number", "boolean", "date", "text")
+"""Storages that every encoder reads."""
 
 
 @dataclass(frozen=True)
@@ -111,13 +116,14 @@ def within(columns: Sequence[Column], chosen: Sequence[str], until: float, threa
 
 
 def slow(kind: str) -> bool:
-    """Whether a kind's values take long to encode, milliseconds each, and may be bytes."""
+    """Whether a kind's values take long to encode, milliseconds each."""
     return hasattr(shelf.plugin("encoders", kind), "within")
 
 
 def _seen(column: Column, kind: str) -> Column:
-    """Show binary cells as text to encoders that read no bytes."""
-    return column if column.storage != "bytes" or slow(kind) else column.astext()
+    """Show cells that an encoder does not read, bytes for instance, as text."""
+    reads = (*PLAIN, *getattr(shelf.plugin("encoders", kind), "READS", ()))
+    return column if column.storage in reads else column.astext()
 
 
 def encode(columns: Sequence[Column], chosen: Sequence[str], seed: Seed) -> tuple[Encoding, ...]:
@@ -160,21 +166,24 @@ def assemble(columns: Sequence[Column], encodings: Sequence[Encoding], names: Se
     return Features(dense, outputs, together, tuple(terms))
 
 
-def write(encodings: Sequence[Encoding], folder: Path) -> None:
-    """Write encodings as ``encodings.json`` and ``encodings.npz``."""
+def write(encodings: Sequence[Encoding], folder: Path, gates: Sequence[Gate] = ()) -> None:
+    """Write encodings, and the gates behind them, as ``encodings.json`` and ``encodings.npz``."""
     states = [e.state() for e in encodings]
     arrays = {f"{i}.{name}": array for i, s in enumerate(states) for name, array in s.arrays.items()}
+    arrays |= {f"gate {i}.{name}": array for i, g in enumerate(gates) for name, array in g.arrays().items()}
+    folder.mkdir(parents=True, exist_ok=True)
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **arrays)
     write_bytes(folder / "encodings.npz", buffer.getvalue())
     write_json(
         folder / "encodings.json",
-        [{"kind": e.kind, **s.json} for e, s in zip(encodings, states, strict=True)],
+        [{"kind": e.kind, **s.json} for e, s in zip(encodings, states, strict=True)]
+        + [{"gate": gate.modality} for gate in gates],
     )
 
 
-def read(folder: Path) -> tuple[Encoding, ...]:
-    """Read the encodings that `write` wrote.
+def read(folder: Path) -> tuple[tuple[Encoding, ...], tuple[Gate, ...]]:
+    """Read the encodings and gates that `write` wrote.
 
     Raises
     ------
@@ -185,7 +194,10 @@ def read(folder: Path) -> tuple[Encoding, ...]:
         entries = read_json(folder / "encodings.json")
         with np.load(folder / "encodings.npz", allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files}
-        return tuple(_restored(i, dict(entry), arrays) for i, entry in enumerate(entries))
+        columns = [entry for entry in entries if "gate" not in entry]
+        closing = [entry["gate"] for entry in entries if "gate" in entry]
+        fitted = tuple(_restored(i, dict(entry), arrays) for i, entry in enumerate(columns))
+        return fitted, tuple(Gate.restore(name, _own(f"gate {i}", arrays)) for i, name in enumerate(closing))
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise FolderError(f"{folder}: the encodings cannot be read ({error}); save the predictor again") from error
 
@@ -194,5 +206,8 @@ def _restored(position: int, entry: dict[str, Any], arrays: dict[str, NDArray[An
     kind = entry.pop("kind")
     module = shelf.plugin("encoders", kind)
     encoding = next(c for c in vars(module).values() if isinstance(c, type) and getattr(c, "kind", None) == kind)
-    own = {key.partition(".")[2]: array for key, array in arrays.items() if key.startswith(f"{position}.")}
-    return cast(Encoding, encoding.restore(State(entry, own)))  # type: ignore[attr-defined]
+    return cast(Encoding, encoding.restore(State(entry, _own(str(position), arrays))))  # type: ignore[attr-defined]
+
+
+def _own(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    return {key.partition(".")[2]: array for key, array in arrays.items() if key.partition(".")[0] == prefix}

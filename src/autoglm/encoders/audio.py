@@ -14,6 +14,9 @@ from autoglm.core.seed import Seed
 from autoglm.encoders import State
 from autoglm.prep import media
 
+READS = ("bytes",)
+"""Storages that it takes as they are, besides the plain ones."""
+
 
 @dataclass(frozen=True)
 class Audio:
@@ -35,7 +38,11 @@ class Audio:
     @cached_property
     def outputs(self) -> tuple[Output, ...]:
         """The numbers of `sound.NAMES`."""
-        return tuple(Output(f"{self.name}.{part}", self.name) for part in _summary().names) if self.read else ()
+        return (
+            tuple(Output(f"{self.name}.{part}", self.name, modality="audio") for part in _summary().names)
+            if self.read
+            else ()
+        )
 
     @property
     def terms(self) -> int:

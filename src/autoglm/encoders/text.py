@@ -1,12 +1,12 @@
-"""Free text (reviews, titles, addresses): weighted words and word pairs, their themes, simple measures."""
+"""Free text (reviews, titles, addresses): weighted words and pairs, their themes, what a language model reads in it."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import Any, ClassVar, Self
 
@@ -19,6 +19,8 @@ from autoglm.core.columns import Column
 from autoglm.core.features import Block, Output
 from autoglm.core.seed import Seed
 from autoglm.encoders import State
+from autoglm.prep import media
+from autoglm.prep.directions import Directions
 
 MOST_TERMS = 20_000
 MOST_THEMES = 48
@@ -53,6 +55,8 @@ class Text:
         Inverse document frequency of each term.
     themes
         float32, shape (n_terms, n_themes): directions of a truncated singular value decomposition.
+    directions
+        How what a language model reads is brought down to few numbers; none where it did not read.
     """
 
     kind: ClassVar[str] = "text"
@@ -62,12 +66,17 @@ class Text:
     vocabulary: tuple[str, ...]
     weights: NDArray[np.float32]
     themes: NDArray[np.float32]
+    directions: Directions = field(default_factory=Directions.none)
 
     @cached_property
     def outputs(self) -> tuple[Output, ...]:
-        """Themes, then length, number of words, share of digits and share of capitals."""
-        themes = [f"theme{i + 1}" for i in range(self.themes.shape[1])]
-        return tuple(Output(f"{self.name}.{part}", self.name) for part in (*themes, *MEASURES))
+        """Themes, then length, number of words, share of digits and share of capitals, then what a model reads."""
+        plain = [*(f"theme{i + 1}" for i in range(self.themes.shape[1])), *MEASURES]
+        read = [f"reading{i + 1}" for i in range(self.directions.count)]
+        return (
+            *(Output(f"{self.name}.{part}", self.name, modality="text") for part in plain),
+            *(Output(f"{self.name}.{part}", self.name, modality="text", embedded=True) for part in read),
+        )
 
     @property
     def terms(self) -> int:
@@ -80,7 +89,8 @@ class Text:
 
     def transform(self, column: Column) -> Block:
         """Encode rows; terms not in the vocabulary are passed over."""
-        texts = [None if t is None else t[:MOST_CHARACTERS] for t in column.astext().values]
+        column = column.astext()
+        texts = [None if t is None else t[:MOST_CHARACTERS] for t in column.values]
         sparse = _weighted(texts, self.grams, self._positions, self.weights)
         n_themes = self.themes.shape[1]
         dense = np.empty((len(texts), n_themes + len(MEASURES)), dtype=np.float32)
@@ -90,23 +100,28 @@ class Text:
                 dense[i] = np.nan
             else:
                 dense[i, n_themes:] = _measures(text)
+        if self.directions.count:
+            dense = np.hstack([dense, self.directions.turn(media.rows(column, _network()))])
         return Block(dense, sparse if self.vocabulary else None)
 
     def describe(self) -> str:
         """Say what is done."""
         what = "words and word pairs" if self.grams == "words" else "groups of one to three characters"
-        return f"free text: {self.terms} {what} by tf-idf, {self.themes.shape[1]} themes, {', '.join(MEASURES)}"
+        read = f"; {self.directions.count} directions of MiniLM" if self.directions.count else ""
+        return f"free text: {self.terms} {what} by tf-idf, {self.themes.shape[1]} themes, {', '.join(MEASURES)}{read}"
 
     def state(self) -> State:
         """Return what `restore` needs."""
         about = {"name": self.name, "grams": self.grams, "vocabulary": list(self.vocabulary)}
-        return State(about, {"weights": self.weights, "themes": self.themes})
+        return State(about, {"weights": self.weights, "themes": self.themes} | self.directions.arrays())
 
     @classmethod
     def restore(cls, state: State) -> Self:
         """Rebuild the encoding."""
         about = state.json | {"vocabulary": tuple(state.json["vocabulary"])}
-        return cls(**about, weights=state.arrays["weights"], themes=state.arrays["themes"])
+        arrays = state.arrays
+        directions = Directions.restore(arrays)
+        return cls(**about, weights=arrays["weights"], themes=arrays["themes"], directions=directions)
 
 
 def claims(column: Column) -> float:
@@ -125,9 +140,16 @@ def claims(column: Column) -> float:
     return 0.62 if unique > 0.9 and distinct >= 100 else 0.3
 
 
+def within(column: Column, until: float, threads: int, seed: Seed) -> Column:
+    """Let a language model read the texts, where it is installed and can read all of them in time."""
+    media.looked(column.astext(), _network, until, threads, seed)
+    return column
+
+
 def fit(column: Column, seed: Seed) -> Text:
-    """Count terms, weigh them, and find the themes."""
-    texts = _fit_texts(column.astext(), seed)
+    """Count terms, weigh them, find the themes, and the directions where a language model has read every row."""
+    column = column.astext()
+    texts = _fit_texts(column, seed)
     words = np.median([len(t.split()) for t in texts[:1000]]) if texts else 0
     grams = "words" if words > 1 or np.mean([len(t) for t in texts[:1000]] or [0]) < 3 else "characters"
     counts = _document_counts(texts, grams)
@@ -136,7 +158,14 @@ def fit(column: Column, seed: Seed) -> Text:
     frequency = np.array([counts[t] for t in vocabulary], dtype=np.float64)
     weights = (np.log((1 + len(texts)) / (1 + frequency)) + 1).astype(np.float32)
     sparse = _weighted(texts[:THEME_ROWS], grams, {t: i for i, t in enumerate(vocabulary)}, weights)
-    return Text(column.name, grams, vocabulary, weights, _themes(sparse, seed))
+    return Text(column.name, grams, vocabulary, weights, _themes(sparse, seed), media.found(column, _network, seed))
+
+
+@lru_cache(maxsize=1)
+def _network() -> media.Summary:
+    from autoglm.prep import sentences  # PyTorch and the model are an extra
+
+    return media.Summary("text", sentences.VERSION, sentences.NAMES, sentences.features, sentences.alone, media.written)
 
 
 def _most_terms(n_texts: int) -> int:

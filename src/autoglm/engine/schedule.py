@@ -19,6 +19,7 @@ from typing import Any
 from autoglm.core.features import Features
 from autoglm.engine.journal import Candidate
 from autoglm.engine.race import Race
+from autoglm.learners import suits
 from autoglm.samplers.portfolio import portfolio, safety_net
 
 SCREEN_ROWS = 600  # rows that must be judged before a candidate is given up
@@ -54,6 +55,7 @@ Step = Fold | Ask
 def waves(race: Race, features: Features, allowed: list[str], search: str) -> Iterator[list[Step]]:
     """Yield the steps of a run, wave by wave; `race` is looked at when the next wave is asked for."""
     rows = len(features)
+    allowed = [name for name in allowed if suits(name, features)]
     enter = [Candidate(*e) for e in safety_net(rows, features, race.task) if e[0] in allowed]
     race.net = tuple(race.add(c) for c in enter)
     yield [Fold(n, 0, 0, 0.10, "safety net") for n in race.net]

@@ -104,6 +104,13 @@ def importance(job: dict[str, Any]) -> dict[str, Any]:
     return permutation.job(data(job["data"]), job)
 
 
+def robustness(job: dict[str, Any]) -> dict[str, Any]:
+    """Measure the score without each modality, and with noise in its place; see `engine.robustness`."""
+    from autoglm.engine import robustness
+
+    return robustness.job(data(job["data"]), job)
+
+
 def ask(job: dict[str, Any]) -> dict[str, Any]:
     """Let the sampler draw the next candidates; every earlier one is told to it first."""
     import optuna
@@ -130,7 +137,7 @@ def _drawn(study: Any, learners: dict[str, Any]) -> tuple[Any, Any]:
     return trial, learners[name].suggest(trial)
 
 
-VERBS = {"ask": ask, "fit": fit, "importance": importance}
+VERBS = {"ask": ask, "fit": fit, "importance": importance, "robustness": robustness}
 
 
 def answer(line: str) -> dict[str, Any]:

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
 from autoglm.core.features import Features
 from autoglm.core.metrics import METRICS, softmax
@@ -65,19 +63,5 @@ def job(data: Any, asked: dict[str, Any]) -> dict[str, Any]:
             if time.monotonic() > end:
                 break
             order = seed.child(name).generator().permutation(len(rows))  # columns may be shared out to workers
-            drops[name].append(error(shuffled(features, name, order)) - whole)
+            drops[name].append(error(features.shuffled(name, order)) - whole)
     return {"drops": dict(drops)}
-
-
-def shuffled(features: Features, source: str, order: Any) -> Features:
-    """Return the features with everything that comes from one column in another order."""
-    at = [i for i, o in enumerate(features.outputs) if o.source == source]
-    dense = features.dense.copy()
-    dense[:, at] = features.dense[order][:, at]
-    sparse, start = features.sparse, 0
-    for name, width in features.terms:
-        if name == source and sparse is not None:
-            moved = sparse[order][:, start : start + width]
-            sparse = sp.hstack([sparse[:, :start], moved, sparse[:, start + width :]], format="csr")
-        start += width
-    return replace(features, dense=dense, sparse=sparse)

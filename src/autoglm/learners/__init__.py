@@ -3,6 +3,7 @@
 A learner module holds two classes with these names:
 
 * ``Learner``: a frozen dataclass of settings (all with defaults) that has ``fit`` and ``suggest``;
+* where it is not for every table, a function ``suits(features) -> bool``;
 * ``Model``: the frozen product, that has ``predict``, ``save`` and ``load``, and where the library can do it a
   classmethod ``merged(models)``: one model with the mean of their margins, or None.
 
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from autoglm.core import shelf
 from autoglm.core.features import Features
 from autoglm.core.seed import Seed
 from autoglm.core.task import Task
@@ -80,6 +82,12 @@ class Limits:
     def over(self, share: float = 0.9) -> bool:
         """Whether `share` of the seconds is spent."""
         return time.monotonic() - self.started > share * self.seconds
+
+
+def suits(name: str, features: Features) -> bool:
+    """Say whether a learner is for such features at all."""
+    asked = getattr(shelf.plugin("learners", name), "suits", None)
+    return asked is None or bool(asked(features))
 
 
 def haste(task: Task) -> float:

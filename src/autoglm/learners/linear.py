@@ -7,7 +7,6 @@ along a warm-started path.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +20,12 @@ from autoglm.core.features import Features
 from autoglm.core.metrics import log_loss, rmse, softmax
 from autoglm.core.task import Task
 from autoglm.learners import Limits, Sample
-from autoglm.prep import tabular
+from autoglm.prep import penalised, tabular
+from autoglm.prep.penalised import Weights
 
 if TYPE_CHECKING:
     import optuna
 
-PATH = (0.003, 0.03, 0.3, 3.0, 30.0)  # C of the logistic path; ridge uses 1/C
 MOST_BASIS = 3000  # hinge columns; wider tables stay linear
 MOST_CELLS = 10_000_000  # rows x columns that one fit looks at; longer tables are sampled
 
@@ -50,9 +49,9 @@ class Learner:
         basis, held = _expand(matrix, knots), _expand(prepared.transform(valid.features), knots)
         target = train.target
         if task.kind == "regression":
-            steps = _ridge(basis, target, self.strength)
+            steps = penalised.ridge(basis, target, self.strength)
         else:
-            steps = _logistic(basis, target, task, self.strength)
+            steps = penalised.logistic(basis, target, task, self.strength)
         weights = _best(steps, lambda w: _loss(held, valid.target, w, task), limits)
         return Model(prepared, knots, *weights)
 
@@ -63,9 +62,6 @@ class Learner:
             knots=trial.suggest_int("linear.knots", 0, 12),
             strength=trial.suggest_float("linear.strength", 0.2, 5.0, log=True),
         )
-
-
-Weights = tuple[NDArray[np.float64], NDArray[np.float64]]  # (n_columns, scores), (scores,)
 
 
 def _sampled(train: Sample, rows: int, limits: Limits) -> Sample:
@@ -92,43 +88,6 @@ def _best(steps: Iterator[Weights], loss: Callable[[Weights], float], limits: Li
 def _loss(held: Any, target: NDArray[Any], weights: Weights, task: Task) -> float:
     margins = held @ weights[0] + weights[1]
     return rmse(target, margins[:, 0]) if task.kind == "regression" else log_loss(target, softmax(margins, task))
-
-
-def _ridge(basis: Any, target: NDArray[np.float64], strength: float) -> Iterator[Weights]:
-    from sklearn.linear_model import Ridge
-
-    mean, spread = float(target.mean()), float(target.std()) or 1.0
-    for c in PATH:
-        solver = "sparse_cg" if sp.issparse(basis) else "lsqr" if min(basis.shape) > 1500 else "cholesky"
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # an ill-conditioned step of the path loses on the held-out rows
-            found = Ridge(alpha=1 / (c * strength), solver=solver, tol=1e-4).fit(basis, (target - mean) / spread)
-        yield found.coef_.reshape(-1, 1) * spread, np.array([float(found.intercept_) * spread + mean])
-
-
-def _logistic(basis: Any, target: NDArray[Any], task: Task, strength: float) -> Iterator[Weights]:
-    from sklearn.linear_model import LogisticRegression
-
-    present = np.unique(target)
-    if len(present) == 1:  # a fold of one class
-        bias = np.where(np.arange(len(task.classes)) == present[0], 0.0, -7.0)
-        yield np.zeros((basis.shape[1], task.scores)), bias if task.scores > 1 else np.array([bias[1] - bias[0]])
-        return
-    iterations = 100 if len(present) <= 20 else 30
-    recipe = LogisticRegression(solver="lbfgs", max_iter=iterations, tol=1e-4, warm_start=True)
-    for c in PATH:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # unconverged steps are judged by the held-out loss
-            recipe.set_params(C=c * strength).fit(basis, target)
-        coefficients = np.zeros((basis.shape[1], task.scores))
-        bias = np.full(task.scores, -10.0)  # classes that the fold lacks
-        if task.scores == 1 or len(present) > 2:
-            at = np.zeros(1, dtype=np.intp) if task.scores == 1 else present
-            coefficients[:, at], bias[at] = recipe.coef_.T, recipe.intercept_
-        else:  # two of several classes: sklearn fits one column
-            coefficients[:, present] = np.column_stack([-recipe.coef_[0] / 2, recipe.coef_[0] / 2])
-            bias[present] = [-recipe.intercept_[0] / 2, recipe.intercept_[0] / 2]
-        yield coefficients, bias
 
 
 def _knots(matrix: Any, count: int) -> NDArray[np.float64]:

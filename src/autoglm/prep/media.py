@@ -9,18 +9,33 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autoglm.core import media
 from autoglm.core.columns import Column
-from autoglm.core.errors import DataError
+from autoglm.core.errors import DataError, MissingExtraError
 from autoglm.core.seed import Seed
+from autoglm.prep import directions
+from autoglm.prep.directions import Directions
 from autoglm.prep.store import store
 
 LOOKED = 40  # cells by which a column is judged
+PROBED = 16  # cells by which the time that a network takes is judged
 TOGETHER = 64  # rows that are kept at once: what a kill can lose
+
+
+def located(place: media.Place, cell: str | bytes) -> tuple[bytes, Path | bytes]:
+    """Find the file that a path leads to, or take bytes as they are; return its digest and where it is."""
+    source = place.locate(cell)
+    return media.digest(source), source
+
+
+def written(place: media.Place, cell: str) -> tuple[bytes, str]:
+    """Take a text as it is; return its digest and itself."""
+    return media.digest(cell.encode()), cell
 
 
 @dataclass(frozen=True)
@@ -30,22 +45,25 @@ class Summary:
     Parameters
     ----------
     sort
-        ``"image"`` or ``"audio"``.
+        ``"image"``, ``"audio"`` or ``"text"``.
     version
         Changes whenever the numbers do.
     names
         One a number.
     make
-        From a file or bytes to float32, shape (n_names,); raises DataError.
+        From what `find` found to float32, shape (n_names,); raises DataError.
     start
         What each thread that makes numbers does first.
+    find
+        From a place and a cell to a digest and what to make the numbers from; raises DataError.
     """
 
     sort: str
     version: str
     names: tuple[str, ...]
-    make: Callable[[Path | bytes], NDArray[np.float32]]
+    make: Callable[[Any], NDArray[np.float32]]
     start: Callable[[], None] = lambda: None
+    find: Callable[[media.Place, Any], tuple[bytes, Any]] = located
 
     @property
     def key(self) -> str:
@@ -89,7 +107,7 @@ def within(column: Column, summary: Summary, until: float, threads: int, seed: S
     with ThreadPoolExecutor(threads, initializer=summary.start) as pool:
         while done < len(order) and monotonic() <= until:
             some = order[done : done + TOGETHER]
-            found = list(pool.map(partial(_found, place), column.values[some]))
+            found = list(pool.map(partial(_found, summary, place), column.values[some]))
             new = {key: source for key, source in (f for f in found if not isinstance(f, DataError)) if key not in kept}
             made = dict(zip(new, pool.map(partial(_made, summary), new.values()), strict=True))
             kept.put({key: row for key, row in made.items() if not isinstance(row, DataError)})
@@ -116,7 +134,7 @@ def rows(column: Column, summary: Summary) -> NDArray[np.float32]:
     kept, place = store(summary.key, len(summary.names)), media.Place(column.folder)
     with ThreadPoolExecutor(1, initializer=summary.start) as pool:
         for row in np.flatnonzero(~column.missing):
-            found = _found(place, column.values[row])
+            found = _found(summary, place, column.values[row])
             if isinstance(found, DataError):
                 continue
             key, source = found
@@ -126,10 +144,58 @@ def rows(column: Column, summary: Summary) -> NDArray[np.float32]:
     return out
 
 
+def looked(column: Column, network: Callable[[], Summary], until: float, threads: int, seed: Seed) -> Column:
+    """Let a pre-trained network look at a column, where it can look at all of it before `until`.
+
+    Parameters
+    ----------
+    column
+        Training rows, without what could not be read.
+    network
+        Its summary; raises MissingExtraError where it is not installed.
+
+    Returns
+    -------
+    Column
+        As it was; its notes say why the network did not look.
+    """
+    try:
+        summary = network()
+    except MissingExtraError as missing:
+        return replace(column, notes=(*column.notes, f"no pre-trained network looked at it: {missing}"))
+    here = np.flatnonzero(~column.missing)
+    if not len(here):
+        return column
+    probe = column.take(here[np.linspace(0, len(here) - 1, min(PROBED, len(here))).astype(np.intp)])
+    within(probe.take(np.arange(1)), summary, until, threads, seed)  # loads the network
+    began = monotonic()
+    within(probe, summary, until, threads, seed)
+    needed, left = (monotonic() - began) * len(here) / len(probe), until - monotonic()
+    if needed > left:
+        note = (
+            f"no time for a pre-trained network ({needed:.0f} s needed, {max(0.0, left):.0f} s left): give more seconds"
+        )
+        return replace(column, notes=(*column.notes, note))
+    within(column, summary, until, threads, seed)
+    return column
+
+
+def found(column: Column, network: Callable[[], Summary], seed: Seed) -> Directions:
+    """Find the directions of what a network sees; none where it is not installed or has not seen every row."""
+    try:
+        summary = network()
+    except MissingExtraError:
+        return Directions.none()
+    if not kept_all(column, summary):
+        return Directions.none()
+    here = np.flatnonzero(~column.missing)
+    return Directions.fit(rows(column.take(here[directions.some(len(here), seed)]), summary))
+
+
 def kept_all(column: Column, summary: Summary) -> bool:
     """Whether the numbers of every row that can be found are kept already."""
     kept, place = store(summary.key, len(summary.names)), media.Place(column.folder)
-    found = (_found(place, cell) for cell in column.present)
+    found = (_found(summary, place, cell) for cell in column.present)
     keys = [one[0] for one in found if not isinstance(one, DataError)]
     return bool(keys) and all(key in kept for key in keys)
 
@@ -139,15 +205,14 @@ def any_read(column: Column, summary: Summary) -> bool:
     return any(not np.isnan(rows(column.take(np.array([i])), summary)).any() for i in np.flatnonzero(~column.missing))
 
 
-def _found(place: media.Place, cell: str | bytes) -> tuple[bytes, Path | bytes] | DataError:
+def _found(summary: Summary, place: media.Place, cell: str | bytes) -> tuple[bytes, Any] | DataError:
     try:
-        source = place.locate(cell)
-        return media.digest(source), source
+        return summary.find(place, cell)
     except DataError as error:
         return error
 
 
-def _made(summary: Summary, source: Path | bytes) -> NDArray[np.float32] | DataError:
+def _made(summary: Summary, source: Any) -> NDArray[np.float32] | DataError:
     try:
         return summary.make(source)
     except DataError as error:

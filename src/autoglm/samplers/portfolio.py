@@ -19,12 +19,13 @@ def safety_net(rows: int, features: Features, task: Task) -> list[Entry]:
     if task.kind == "regression":  # as scikit-learn sets it: small leaves and all columns suit heavy tails
         forest |= {"trees": 100, "min_leaf": 1, "features": 1.0}
     sample = 10_000 if rows > LONG or rows * len(features.outputs) > 4_000_000 else 0
-    return [
+    net: list[Entry] = [
         ("constant", {}, 0),
         ("lightgbm", {"learning_rate": 0.12, "num_leaves": 15, "rounds": 150, "patience": 20}, sample),
         ("linear", {}, sample),
         ("forest", forest, sample),
     ]
+    return [*net, ("pool", {}, sample)] if len(features.modalities) > 1 else net
 
 
 def portfolio(rows: int, features: Features, task: Task) -> list[Entry]:
@@ -42,6 +43,8 @@ def portfolio(rows: int, features: Features, task: Task) -> list[Entry]:
         ("lightgbm", {"learning_rate": 0.03, "num_leaves": 12, "feature_fraction": 0.5, "extra_trees": True}, 0),
         ("catboost", {"depth": 4, "learning_rate": 0.07, "l2_leaf_reg": 6.0}, 0),
     ]
+    if any(o.modality for o in features.outputs):
+        entries.insert(1, ("pool", {}, 0))
     if rows > LONG:  # the full linear model and the full small booster follow their samples
         entries.insert(2, ("linear", {}, 0))
     if features.sparse is not None:

@@ -63,7 +63,7 @@ def check_encoding(encoding: encoders.Encoding, rows: Column) -> None:
         _check_rows(encoding, rows, whole, np.array([row]), f"{where}: row {row} alone differs from the batch")
     with tempfile.TemporaryDirectory() as folder:
         encoders.write([encoding], Path(folder))
-        (restored,) = encoders.read(Path(folder))
+        (restored,), _ = encoders.read(Path(folder))
     assert restored.outputs == encoding.outputs, f"{where}: other outputs after saving"
     _check_rows(restored, rows, whole, np.arange(len(rows)), f"{where}: other features after saving")
 
@@ -94,6 +94,8 @@ def sample_columns() -> list[Column]:
         "long": ["lorem ipsum " * 500] * (n - 1) + ["dolor"],
         "mixed": np.resize(np.array([1, "a", 2.5, True, b"\xff"], dtype=object), n),
         "one": ["always"] * n,
+        "vector": [*np.random.default_rng(1).normal(size=(n - 1, 5)).tolist(), [1.0]],
+        "written vector": [str(v) for v in np.random.default_rng(2).normal(size=(n, 3)).round(3).tolist()],
         "picture": [_png(draw.integers(0, 256, (4, 4), dtype=np.uint8)) for _ in range(n)],
         "recording": [_wav(draw.integers(-9000, 9000, 500, dtype=np.int16)) for _ in range(n)],
     }

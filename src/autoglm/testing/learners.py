@@ -133,6 +133,7 @@ def tables(task: Task, rows: int = 120) -> list[tuple[str, Sample, Sample]]:
         ("numbers only", plain, target),
         ("terms", texts, target),
         ("odd columns", _features(odd, (0, 0, 0, 4)), target),
+        ("modalities", _modalities(mixed.dense, words, draw), target),
     ]
     titled = [(title, *_halves(x, y, rows * 3 // 4)) for title, x, y in found]
     few = np.arange(rows) < 8
@@ -150,6 +151,20 @@ def _target(signal: NDArray[Any], task: Task) -> NDArray[Any]:
 def _features(dense: NDArray[Any], cardinality: tuple[int, ...]) -> Features:
     outputs = tuple(Output(f"c{i}", f"c{i}", n) for i, n in enumerate(cardinality))
     return Features(np.ascontiguousarray(dense, dtype=np.float32), outputs)
+
+
+def _modalities(dense: NDArray[Any], words: sp.csr_matrix, draw: np.random.Generator) -> Features:
+    """A table beside a text and an embedding, each lacking in some rows."""
+    embedding = np.column_stack([dense[:, :2], draw.normal(size=(len(dense), 4))])
+    embedding[draw.random(len(dense)) < 0.2] = np.nan
+    told = np.where((draw.random(len(dense)) < 0.2)[:, None], np.nan, dense[:, 1:2])
+    outputs = (
+        *(Output(f"c{i}", f"c{i}", n) for i, n in enumerate((0, 0, 0, 4, 40))),
+        Output("words.length", "words", modality="text"),
+        *(Output(f"e.{i}", "e", modality="embedding", embedded=True) for i in range(6)),
+    )
+    whole = np.ascontiguousarray(np.hstack([dense, told, embedding]), dtype=np.float32)
+    return Features(whole, outputs, words, (("words", words.shape[1]),))
 
 
 def _halves(features: Features, target: NDArray[Any], cut: int) -> tuple[Sample, Sample]:

@@ -1,0 +1,51 @@
+"""What workers measure of a finished choice of members: what columns and modalities are worth."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from autoglm.engine.run import Run
+
+LATE = 0.5  # seconds after the budget at which measuring is given up: the rest of the slack is for writing
+
+
+def ask(run: Run, asked: dict[str, Any], seconds: float) -> tuple[dict[str, list[float]], list[Any]]:
+    """Share the questions out to idle workers and wait for the answers.
+
+    Parameters
+    ----------
+    asked
+        ``members``, ``substitute``, ``columns``, ``modalities`` and ``metric``, as `explainers.permutation` and
+        `engine.robustness` take them; the gates are in the run's data.
+    seconds
+        For all of it.
+
+    Returns
+    -------
+    tuple
+        Falls of the score by column, and [modality, condition, fall] (none where there is one modality alone).
+    """
+    jobs = _jobs(run, asked, max(1, run.pool.idle))
+    together = max(1, run.pool.idle)
+    share = seconds / -(-len(jobs) // together)
+    drops: dict[str, list[float]] = {}
+    falls: list[Any] = []
+    end = time.monotonic() + max(0.3, run.budget.left() + LATE)  # a worker that had to be replaced may not come back
+    while time.monotonic() < end and (jobs or any(j["verb"] in ("importance", "robustness") for j in run.pool.busy)):
+        while jobs and run.pool.idle:
+            run.pool.send(jobs.pop() | {"seconds": share}, time.monotonic() + share * 1.4 + 0.4)
+        for answer in run.pool.answers():
+            drops |= answer.reply.get("drops", {})
+            falls += answer.reply.get("falls", [])
+    return drops, falls
+
+
+def _jobs(run: Run, asked: dict[str, Any], workers: int) -> list[dict[str, Any]]:
+    """One question about modalities, where there are several, and the columns in as many parts as workers are left."""
+    about = {"data": str(run.journal.data), "seed": run.race.seed.value, **asked}
+    several = len(asked["modalities"]) > 1
+    parts = max(1, workers - several)
+    jobs = [about | {"verb": "importance", "columns": asked["columns"][part::parts]} for part in range(parts)]
+    gates = str(run.journal.data / "gates")
+    return [*jobs, about | {"verb": "robustness", "gates": gates}] if several else jobs

@@ -1,0 +1,37 @@
+"""Who answers a row that lacks what training rows had: a member that has learned to do without.
+
+Most learners never saw a row without its picture and answer such a row with whatever their first split, or a mean of
+all pictures, says. The pool of experts leaves the modality out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoglm.core.features import Features
+
+LEARNER = "pool"
+USUAL = 0.05
+"""Share of training rows that lack a modality, from which every learner has seen enough of them."""
+
+COLUMNS = ("name", "kind", "weight", "missing", "low", "high", "noise", "swapped", "absent")
+"""What is told of a modality: its weight, the fall of the score when it is missing (mean, 95 % interval), when there is
+noise in its place, when there is another row's, and the share of training rows that lack it."""
+
+
+def needed(features: Features) -> list[str]:
+    """Return the modalities that a substitute stands in for: where there are several, those that rows seldom lack."""
+    names = list(features.modalities)
+    return [n for n in names if features.absent(n).mean() < USUAL] if len(names) > 1 else []
+
+
+def lacking(features: Features, about: Mapping[str, Any]) -> NDArray[np.bool_]:
+    """Say which rows the substitute answers, shape (n_rows,): those that lack one of its modalities."""
+    rows = np.zeros(len(features), dtype=bool)
+    for name in about.get("modalities", ()):
+        rows |= features.absent(name)
+    return rows
