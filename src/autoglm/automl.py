@@ -163,15 +163,14 @@ class AutoML:
         ):
             tell(Event("phase", budget.elapsed(), "reading the table"))
             table = self._read(frame, target, groups, time, budget)
-            run, features = self._prepare(table, folder, pool, budget, allowed, tell)
-            table = replace(table, features=features)  # the file, shared with the workers, instead of a copy
+            run, table = self._prepare(table, folder, pool, budget, allowed, tell)
             if run.exhausted and bundle.holds(folder, run.identity):
                 return Predictor.load(folder, home, self.files)
             found = checking.submit(findings, table)  # beside the first fits
-            gated = checking.submit(gates, features, Seed(self.seed))
+            gated = checking.submit(gates, table.features, Seed(self.seed))
             interrupted = False
             try:
-                run.spend(waves(run.race, features, allowed, self.search))
+                run.spend(waves(run.race, table.features, allowed, self.search))
             except KeyboardInterrupt:
                 interrupted = True
                 tell(Event("note", budget.elapsed(), "interrupted: keeping what there is"))
@@ -236,13 +235,14 @@ class AutoML:
 
     def _prepare(
         self, table: Table, folder: Path, pool: Pool, budget: Budget, allowed: list[str], tell: Progress
-    ) -> tuple[Run, Features]:
-        """Set up folds and journal; take in what an earlier call has finished."""
+    ) -> tuple[Run, Table]:
+        """Set up folds and journal; take in what an earlier call has finished, and how it encoded the columns."""
         seed = Seed(self.seed)
         parts = splits.make(table.target, table.task, seed, table.groups, table.time)
         identity = self._identity(table, parts)
         journal = Journal(folder / "run")
         spent = journal.open(identity, self.fresh)
+        table = _as_before(table, journal.folder / "encodings", spent > 0)
         budget = replace(budget, started=budget.started - spent)
         journal.put(table.features, table.target, parts, table.task)
         race = Race(table.task, table.metric, table.target, parts, seed)
@@ -258,7 +258,7 @@ class AutoML:
         reserve = _reserve(budget.seconds, table)
         run = Run(race, journal, pool, budget, identity, loss, self.search, reserve, tell, {})
         tell(Event("phase", budget.elapsed(), f"{table.task.kind}: {parts.scheme}", None, len(finished)))
-        return run, Features.load(journal.data)
+        return run, replace(table, features=Features.load(journal.data))  # shared with the workers, no copy
 
     def _identity(self, table: Table, parts: splits.Splits) -> dict[str, Any]:
         """What must be the same for a run to continue."""
@@ -288,6 +288,17 @@ class AutoML:
             "seed": self.seed,
             "version": __version__,
         }
+
+
+def _as_before(table: Table, place: Path, again: bool) -> Table:
+    """Encode as the first call did: models that are kept expect its features, though now there may be time for more."""
+    if not again or not place.exists():
+        encoders.write(table.encodings, place)
+        return table
+    earlier, _ = encoders.read(place)
+    if [e.outputs for e in earlier] == [e.outputs for e in table.encodings]:
+        return table
+    return replace(table, encodings=earlier, features=encoders.assemble(table.columns, earlier))
 
 
 @contextmanager

@@ -47,6 +47,7 @@ def card(summary: Mapping[str, Any]) -> str:
         *_data(summary, task),
         *_performance(summary),
         *_classes(summary),
+        *_modalities(summary),
         *_checks(summary),
         *_limits(summary, task),
         *_made(summary),
@@ -113,6 +114,31 @@ def _classes(summary: Mapping[str, Any]) -> list[str]:
     ]
     rest = f"… and {len(classes) - MOST_ROWS} more classes." if len(classes) > MOST_ROWS else ""
     return ["### Each class", _table(("class", "rows", "precision", "recall", "F1"), rows), rest] if rows else []
+
+
+def _modalities(summary: Mapping[str, Any]) -> list[str]:
+    """What happens when a modality is missing or wrong: errors are measured, on rows that models had not seen."""
+    modalities = summary.get("modalities") or []
+    if not modalities:
+        return []
+    name = label(summary.get("ranking") or "error")
+    note = (
+        f"By how much the error ({name}) grows when a modality is missing, when there is noise in its place, and when "
+        "there is another row's. Noise is taken for missing; another row's picture or text cannot be told from the "
+        "right one."
+    )
+    rows = [
+        (
+            m.get("name"),
+            m.get("kind"),
+            _share(m.get("weight")),
+            f"{number(m.get('missing'))}{_interval(m)}",
+            number(m.get("noise")),
+            number(m.get("swapped")),
+        )
+        for m in modalities
+    ]
+    return ["## Modalities", note, _table(("modality", "kind", "weight", "missing", "noise", "swapped"), rows)]
 
 
 def _checks(summary: Mapping[str, Any]) -> list[str]:

@@ -24,6 +24,7 @@ from autoglm.engine import measures, robustness
 from autoglm.engine.race import Race
 from autoglm.engine.run import Run
 from autoglm.ensembles import calibration, greedy, pruning, substitutes, thresholds
+from autoglm.examples import examples
 from autoglm.predictor import decide, scores
 
 if TYPE_CHECKING:
@@ -55,9 +56,12 @@ def finish(run: Run, table: Table, folder: Path, identity: dict[str, Any], found
     temperature = calibration.temperature(margins[here], race.target[here], race.task)
     margins = margins / temperature
     offsets = _offsets(race, margins[here], race.target[here])
-    importance, falls = _measured(run, table, weights, substitute)
+    measured = _measured(run, table, weights, substitute)
+    importance = measured["drops"]
     summary = _summary(run, table, weights, margins[here], race.target[here], offsets, temperature, importance)
-    summary["modalities"] = _modalities(run, table, falls)
+    summary["ranking"] = race.ranking.name
+    summary["modalities"] = _modalities(run, table, measured["falls"])
+    summary["examples"] = examples(measured["examples"], table.columns, table.kinds, race.task)
     summary["findings"] = [asdict(f) for f in found]
     try:
         files = _write(run, table, folder, kept, summary, margins[here], race.target[here])
@@ -187,9 +191,7 @@ def _shares(race: Race) -> dict[str, float]:
     return {name: float(np.mean([shares[name] for shares in found])) for name in found[0]} if found else {}
 
 
-def _measured(
-    run: Run, table: Table, weights: dict[str, float], substitute: dict[str, Any] | None
-) -> tuple[dict[str, list[float]], list[Any]]:
+def _measured(run: Run, table: Table, weights: dict[str, float], substitute: dict[str, Any] | None) -> dict[str, Any]:
     """Let the workers measure the importance of columns and modalities in a part of the reserve."""
     race, ranking = run.race, run.race.ranking
     members = [_fits(race, n) | {"weight": w} for n, w in weights.items()]

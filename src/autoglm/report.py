@@ -30,6 +30,7 @@ LABELS = {
     "balanced_accuracy": "balanced accuracy",
     "f1": "F1",
     "f1_macro": "macro F1",
+    "mcc": "Matthews correlation",
     "rmse": "RMSE",
     "mae": "mean absolute error",
     "r2": "R²",

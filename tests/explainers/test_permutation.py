@@ -70,7 +70,7 @@ def test_all_features_of_a_column_move_together() -> None:
     sparse = sp.csr_matrix(np.arange(12, dtype=np.float32).reshape(4, 3))
     whole = Features(dense, outputs, sparse, (("t", 1), ("a", 2)))
     order = np.array([3, 2, 1, 0])
-    moved = permutation.shuffled(whole, "a", order)
+    moved = whole.shuffled("a", order)
     assert np.array_equal(moved.dense[:, [0, 2]], dense[order][:, [0, 2]])
     assert np.array_equal(moved.dense[:, 1], dense[:, 1])
     assert moved.sparse is not None

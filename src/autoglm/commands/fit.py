@@ -187,6 +187,7 @@ def _result(predictor: Predictor, test: pd.DataFrame | None, seconds: float) -> 
         "score": summary["score"],
         "baselines": summary["baselines"],
         "leaderboard": predictor.leaderboard().to_dict("records"),
+        "modalities": summary["modalities"],
         "findings": summary["findings"],
         "budget": summary["budget"],
         "test": predictor.evaluate(test) if test is not None else None,
@@ -212,6 +213,11 @@ def _told(result: Mapping[str, Any]) -> str:
         f"leaderboard, best {len(rows)} of {len(board)}\n"
         + _text.table(("candidate", "score", "weight", "folds", "fit s", "µs a row"), rows),
     ]
+    if result["modalities"]:
+        keys = ("name", "kind", "weight", "missing", "noise", "swapped")
+        rows = [[row.get(k) for k in keys] for row in result["modalities"]]
+        heads = ("modality", "kind", "weight", "error + if missing", "if noise", "if another row's")
+        parts.append(f"modalities\n{_text.table(heads, rows)}")
     if result["test"]:
         parts.append(f"on the test rows\n{_text.pairs(result['test'])}")
     found = [f for f in result["findings"] if f["severity"] in SHOWN]

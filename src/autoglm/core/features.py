@@ -12,6 +12,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from autoglm.core.files import read_json, write_array, write_json
+from autoglm.core.ragged import Ragged
 
 TABLE = "table"
 """The modality of all plain columns together."""
@@ -45,10 +46,13 @@ class Block:
         float32, shape (n_rows, n_outputs), NaN where missing.
     sparse
         CSR float32, shape (n_rows, n_terms): bag of words for learners that can use it, or None.
+    tokens
+        The texts in the tokens of a language model that can be fine-tuned, or None.
     """
 
     dense: NDArray[np.float32]
     sparse: sp.csr_matrix | None = None
+    tokens: Ragged | None = None
 
 
 @dataclass(frozen=True)
@@ -65,12 +69,15 @@ class Features:
         CSR float32, shape (n_rows, n_terms), or None.
     terms
         Source column of each slice of `sparse`: (source, number of terms), in order.
+    tokens
+        The texts of columns in tokens of a language model: (source, rows), in order.
     """
 
     dense: NDArray[np.float32]
     outputs: tuple[Output, ...]
     sparse: sp.csr_matrix | None = None
     terms: tuple[tuple[str, int], ...] = ()
+    tokens: tuple[tuple[str, Ragged], ...] = ()
 
     def __len__(self) -> int:
         return len(self.dense)
@@ -102,7 +109,8 @@ class Features:
         gone = np.ones(len(self), dtype=bool) if rows is None else rows
         dense = self.dense.copy()
         dense[np.ix_(gone, self.modalities[modality])] = np.nan
-        return replace(self, dense=dense, sparse=self._cleared(modality, gone))
+        tokens = tuple((name, t.cleared(gone) if name == modality else t) for name, t in self.tokens)
+        return replace(self, dense=dense, sparse=self._cleared(modality, gone), tokens=tokens)
 
     def shuffled(self, source: str, order: NDArray[np.intp]) -> Features:
         """Return the features with everything that comes from one column in another order."""
@@ -115,7 +123,8 @@ class Features:
                 moved = sparse[order][:, start : start + width]
                 sparse = sp.hstack([sparse[:, :start], moved, sparse[:, start + width :]], format="csr")
             start += width
-        return replace(self, dense=dense, sparse=sparse)
+        tokens = tuple((name, t.take(order) if name == source else t) for name, t in self.tokens)
+        return replace(self, dense=dense, sparse=sparse, tokens=tokens)
 
     def _cleared(self, modality: str, gone: NDArray[np.bool_]) -> sp.csr_matrix | None:
         """Empty a modality's terms in some rows."""
@@ -131,7 +140,8 @@ class Features:
     def take(self, rows: NDArray[Any]) -> Features:
         """Return the given rows (positions), as a copy in memory."""
         sparse = None if self.sparse is None else self.sparse[rows]
-        return replace(self, dense=np.ascontiguousarray(self.dense[rows]), sparse=sparse)
+        tokens = tuple((name, t.take(np.asarray(rows))) for name, t in self.tokens)
+        return replace(self, dense=np.ascontiguousarray(self.dense[rows]), sparse=sparse, tokens=tokens)
 
     def save(self, folder: Path) -> None:
         """Write the features so that workers can map them into memory."""
@@ -140,7 +150,11 @@ class Features:
         if self.sparse is not None:
             for part in ("data", "indices", "indptr"):
                 write_array(folder / f"{part}.npy", getattr(self.sparse, part))
+        for i, (_, ragged) in enumerate(self.tokens):
+            write_array(folder / f"tokens{i}.npy", ragged.items)
+            write_array(folder / f"starts{i}.npy", ragged.starts)
         about = {
+            "tokens": [source for source, _ in self.tokens],
             "outputs": [list(astuple(o)) for o in self.outputs],
             "terms": self.terms,
             "shape": None if self.sparse is None else self.sparse.shape,
@@ -160,4 +174,9 @@ class Features:
             outputs=tuple(Output(*o) for o in about["outputs"]),
             sparse=sparse,
             terms=tuple((s, n) for s, n in about["terms"]),
+            tokens=tuple((source, _mapped(folder, i)) for i, source in enumerate(about["tokens"])),
         )
+
+
+def _mapped(folder: Path, number: int) -> Ragged:
+    return Ragged(*(np.load(folder / f"{part}{number}.npy", mmap_mode="r") for part in ("tokens", "starts")))

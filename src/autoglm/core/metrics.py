@@ -101,6 +101,16 @@ def f1(truth: Array, label: Array) -> float:
     return 2 * hits / both if both else 0.0
 
 
+def mcc(truth: Array, label: Array) -> float:
+    """Matthews correlation coefficient: -1 to 1, 0 for an answer that knows nothing (Matthews 1975; Gorodkin 2004)."""
+    classes = np.unique(np.concatenate([truth, label]))
+    true, said = (np.array([np.count_nonzero(of == c) for c in classes], dtype=np.float64) for of in (truth, label))
+    rows = float(len(truth))
+    spread = (rows**2 - np.square(true).sum()) * (rows**2 - np.square(said).sum())
+    hits = float(np.count_nonzero(truth == label))
+    return float((hits * rows - true @ said) / np.sqrt(spread)) if spread > 0 else 0.0
+
+
 def f1_macro(truth: Array, label: Array) -> float:
     """Mean F1 over the classes that occur in truth or answer."""
     size = int(max(truth.max(), label.max())) + 1
@@ -153,6 +163,7 @@ METRICS: dict[str, Metric] = {
         Metric("balanced_accuracy", "label", balanced_accuracy),
         Metric("f1", "label", f1),
         Metric("f1_macro", "label", f1_macro),
+        Metric("mcc", "label", mcc),
         Metric("rmse", "value", rmse, greater=False, best=0.0),
         Metric("mae", "value", mae, greater=False, best=0.0),
         Metric("r2", "value", r2),

@@ -154,16 +154,18 @@ def assemble(columns: Sequence[Column], encodings: Sequence[Encoding], names: Se
     names = [c.name for c in columns] if names is None else names
     outputs = tuple(output for e in encodings for output in e.outputs)
     dense = np.empty((len(columns[0]) if columns else 0, len(outputs)), dtype=np.float32)
-    sparse, terms, at = [], [], 0
+    sparse, terms, tokens, at = [], [], [], 0
     for name, column, encoding in zip(names, columns, encodings, strict=True):
         block = encoding.transform(_seen(column, encoding.kind))
         dense[:, at : at + block.dense.shape[1]] = block.dense
         at += block.dense.shape[1]
+        if block.tokens is not None:
+            tokens.append((name, block.tokens))
         if block.sparse is not None:
             sparse.append(block.sparse)
             terms.append((name, encoding.terms))
     together = sparse[0] if len(sparse) == 1 else sp.hstack(sparse, format="csr") if sparse else None
-    return Features(dense, outputs, together, tuple(terms))
+    return Features(dense, outputs, together, tuple(terms), tuple(tokens))
 
 
 def write(encodings: Sequence[Encoding], folder: Path, gates: Sequence[Gate] = ()) -> None:

@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from autoglm.core.columns import Column
 from autoglm.core.features import Block, Output
+from autoglm.core.ragged import Ragged
 from autoglm.core.seed import Seed
 from autoglm.encoders import State
 from autoglm.prep import media
@@ -100,9 +101,11 @@ class Text:
                 dense[i] = np.nan
             else:
                 dense[i, n_themes:] = _measures(text)
+        tokens = None
         if self.directions.count:
             dense = np.hstack([dense, self.directions.turn(media.rows(column, _network()))])
-        return Block(dense, sparse if self.vocabulary else None)
+            tokens = _tokens(column)
+        return Block(dense, sparse if self.vocabulary else None, tokens)
 
     def describe(self) -> str:
         """Say what is done."""
@@ -166,6 +169,14 @@ def _network() -> media.Summary:
     from autoglm.prep import sentences  # PyTorch and the model are an extra
 
     return media.Summary("text", sentences.VERSION, sentences.NAMES, sentences.features, sentences.alone, media.written)
+
+
+def _tokens(column: Column) -> Ragged:
+    """Return the texts in tokens of the language model, without its marks of beginning and end."""
+    from autoglm.prep import sentences
+
+    encode = sentences.tokenizer().encode
+    return Ragged.of([] if t is None else encode(t, add_special_tokens=False).ids for t in column.values)
 
 
 def _most_terms(n_texts: int) -> int:

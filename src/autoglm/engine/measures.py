@@ -10,7 +10,7 @@ from autoglm.engine.run import Run
 LATE = 0.5  # seconds after the budget at which measuring is given up: the rest of the slack is for writing
 
 
-def ask(run: Run, asked: dict[str, Any], seconds: float) -> tuple[dict[str, list[float]], list[Any]]:
+def ask(run: Run, asked: dict[str, Any], seconds: float) -> dict[str, Any]:
     """Share the questions out to idle workers and wait for the answers.
 
     Parameters
@@ -23,22 +23,22 @@ def ask(run: Run, asked: dict[str, Any], seconds: float) -> tuple[dict[str, list
 
     Returns
     -------
-    tuple
-        Falls of the score by column, and [modality, condition, fall] (none where there is one modality alone).
+    dict
+        ``drops``: falls of the score by column; ``falls`` and ``examples`` of modalities, where there are several.
     """
     jobs = _jobs(run, asked, max(1, run.pool.idle))
     together = max(1, run.pool.idle)
     share = seconds / -(-len(jobs) // together)
     drops: dict[str, list[float]] = {}
-    falls: list[Any] = []
+    found: dict[str, Any] = {"drops": drops, "falls": [], "examples": []}
     end = time.monotonic() + max(0.3, run.budget.left() + LATE)  # a worker that had to be replaced may not come back
     while time.monotonic() < end and (jobs or any(j["verb"] in ("importance", "robustness") for j in run.pool.busy)):
         while jobs and run.pool.idle:
             run.pool.send(jobs.pop() | {"seconds": share}, time.monotonic() + share * 1.4 + 0.4)
         for answer in run.pool.answers():
             drops |= answer.reply.get("drops", {})
-            falls += answer.reply.get("falls", [])
-    return drops, falls
+            found |= {name: answer.reply[name] for name in ("falls", "examples") if name in answer.reply}
+    return found
 
 
 def _jobs(run: Run, asked: dict[str, Any], workers: int) -> list[dict[str, Any]]:

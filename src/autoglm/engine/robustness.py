@@ -21,9 +21,12 @@ from autoglm.core.features import Features
 from autoglm.core.metrics import METRICS, softmax
 from autoglm.core.seed import Seed
 from autoglm.core.shelf import plugin
+from autoglm.core.task import Task
 from autoglm.ensembles import substitutes
-from autoglm.prep.gate import closed
+from autoglm.explainers.modalities import MOST, shapley
+from autoglm.prep.gate import Gate, closed
 
+SHOWN, WORST = 6, 2  # examples, and how many of them are the worst answered
 MOST_ROWS = 600  # judged rows of one fold that take part
 
 
@@ -41,12 +44,14 @@ def job(data: Any, asked: dict[str, Any]) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``falls``: [modality, condition, rise of the error], one a fold.
+        ``falls``: [modality, condition, rise of the error], one a fold; ``examples``: ``row``, ``truth``, ``answer``
+        and ``values`` (modality → Shapley value) of some rows of the first fold.
     """
     end = time.monotonic() + asked["seconds"]
     metric, task = METRICS[asked["metric"]], data.task
     gates = encoders.read(Path(asked["gates"]))[1]
     falls: list[tuple[str, str, float]] = []
+    shown: list[dict[str, Any]] = []
     for fold in sorted({int(f) for m in asked["members"] for f in m["fits"]}):
         answer = _answers(asked, str(fold))
         seed = Seed(asked["seed"]).child("modalities", fold)
@@ -58,11 +63,49 @@ def job(data: Any, asked: dict[str, Any]) -> dict[str, Any]:
             return metric.error(target, margins[:, 0] if metric.needs == "value" else softmax(margins, task))
 
         whole = error(features)
+        if not shown and len(features.modalities) <= MOST:
+            shown = _examples(features, target, _said(answer, gates, task))
+            shown = [one | {"row": int(rows[one["row"]])} for one in shown]
         for modality, condition, changed in _changes(features, seed):
             if time.monotonic() > end:
-                return {"falls": falls}
+                return {"falls": falls, "examples": shown}
             falls.append((modality, condition, error(changed) - whole))
-    return {"falls": falls}
+    return {"falls": falls, "examples": shown}
+
+
+def _said(
+    answer: Callable[[Features], NDArray[np.float64]], gates: Sequence[Gate], task: Task
+) -> Callable[[Features], NDArray[np.float64]]:
+    """Return what gives values, or log-probabilities, of rows that came through the gates."""
+
+    def said(features: Features) -> NDArray[np.float64]:
+        margins = answer(closed(gates, features))
+        return margins if task.kind == "regression" else np.log(np.maximum(softmax(margins, task), 1e-12))
+
+    return said
+
+
+def _examples(
+    features: Features, target: NDArray[Any], said: Callable[[Features], NDArray[np.float64]]
+) -> list[dict[str, Any]]:
+    """Choose the worst answered rows and some others, and say what each modality added to their answers."""
+    answers = said(features)
+    classes = answers.shape[1] > 1
+    answered = answers.argmax(axis=1) if classes else answers[:, 0]
+    errors = -answers[np.arange(len(target)), target] if classes else np.abs(answers[:, 0] - target)
+    worst = np.argsort(-errors, kind="stable")[:WORST]
+    others = np.setdiff1d(np.arange(len(target)), worst)[: SHOWN - WORST]
+    rows = np.concatenate([others, worst])
+    values = shapley(features.take(rows), said)
+    return [
+        {
+            "row": int(row),
+            "truth": float(target[row]),
+            "answer": float(answered[row]),
+            "values": {name: float(value[i]) for name, value in values.items()},
+        }
+        for i, row in enumerate(rows)
+    ]
 
 
 def _answers(asked: dict[str, Any], fold: str) -> Callable[[Features], NDArray[np.float64]]:

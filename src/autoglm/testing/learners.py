@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from autoglm.core import shelf
 from autoglm.core.features import Features, Output
 from autoglm.core.metrics import log_loss, rmse, softmax
+from autoglm.core.ragged import Ragged
 from autoglm.core.seed import Seed
 from autoglm.core.task import Task
-from autoglm.learners import Limits, Sample
+from autoglm.learners import Limits, Sample, suits
 
 TASKS = (Task("binary", "y", (0, 1)), Task("multiclass", "y", (0, 1, 2)), Task("regression", "y"))
 CLOSE = 1e-4  # relative to the spread of the margins: libraries sum trees in single precision
@@ -44,8 +45,13 @@ def check_learner(name: str, tasks: tuple[Task, ...] = TASKS) -> None:
     assert learner.name == name, f"learner {name!r} calls itself {learner.name!r}"
     check_settings(name)
     for task in tasks:
-        for title, train, valid in tables(task):
+        for title, train, valid in _suited(name, task):
             check_fit(learner, train, valid, task, f"learner {name!r}, {task.kind}, {title}")
+
+
+def _suited(name: str, task: Task) -> list[tuple[str, Sample, Sample]]:
+    """Return the tables that a learner is for."""
+    return [entry for entry in tables(task) if suits(name, entry[1].features)]
 
 
 def check_settings(name: str) -> None:
@@ -90,7 +96,7 @@ def check_fit(learner: Any, train: Sample, valid: Sample, task: Task, where: str
 
 def check_learns(name: str, task: Task) -> None:
     """Check that a learner beats the best constant answer clearly where there is something to learn."""
-    _, train, valid = next(iter(tables(task, rows=400)))
+    _, train, valid = next(entry for entry in tables(task, rows=400) if suits(name, entry[1].features))
     model = shelf.plugin("learners", name).Learner().fit(train, valid, task, Limits(seconds=20.0))
     margins = model.predict(valid.features)
     if task.kind == "regression":
@@ -104,7 +110,7 @@ def check_learns(name: str, task: Task) -> None:
 
 def check_lacking_class(name: str, task: Task) -> None:
     """Check training rows that lack the last class, as a fold of a table with a rare class does."""
-    _, train, valid = tables(task)[0]
+    _, train, valid = _suited(name, task)[0]
     lacks = train.target != len(task.classes) - 1
     some = Sample(train.features.take(lacks), train.target[lacks])
     learner = shelf.plugin("learners", name).Learner()
@@ -164,7 +170,10 @@ def _modalities(dense: NDArray[Any], words: sp.csr_matrix, draw: np.random.Gener
         *(Output(f"e.{i}", "e", modality="embedding", embedded=True) for i in range(6)),
     )
     whole = np.ascontiguousarray(np.hstack([dense, told, embedding]), dtype=np.float32)
-    return Features(whole, outputs, words, (("words", words.shape[1]),))
+    said = np.where(dense[:, 3] > 1, 2204, 2919)  # a token that tells something
+    sizes = draw.integers(0, 9, len(said))
+    tokens = Ragged.of([int(t), *draw.integers(1996, 3000, int(k))] for t, k in zip(said, sizes, strict=True))
+    return Features(whole, outputs, words, (("words", words.shape[1]),), (("words", tokens),))
 
 
 def _halves(features: Features, target: NDArray[Any], cut: int) -> tuple[Sample, Sample]:

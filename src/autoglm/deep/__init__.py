@@ -1,0 +1,1 @@
+"""Training with PyTorch: the loop that fusion and fine-tuning share. An extra: ``pip install 'open-autoglm[deep]'``."""
