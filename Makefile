@@ -16,13 +16,16 @@ PYTEST := $(BIN)/python -m pytest
 OPENMP := $(CURDIR)/$(VENV)/openmp
 export LD_LIBRARY_PATH := $(OPENMP)$(if $(LD_LIBRARY_PATH),:$(LD_LIBRARY_PATH))
 
-.PHONY: help demo compare test test-all check lint types arrows docs docs-test bench-quality bench-speed clean
+.PHONY: help demo demo-multimodal compare test test-all check lint types arrows docs docs-test bench-quality bench-speed clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 demo: $(VENV)/.demo ## set up and run the main job on real data (30 s of fitting)
 	$(BIN)/python examples/demo.py
+
+demo-multimodal: $(VENV)/.demo ## flags, names and numbers of countries in one predictor (30 s of fitting)
+	$(BIN)/python examples/countries.py
 
 compare: $(VENV)/.dev ## three contestants on three tables, 30 s each, ends with a report (installs two environments)
 	AUTOGLM_PYTHON=$(CURDIR)/$(BIN)/python $(BIN)/arena run experiments/compare/plan.toml --book compare-output/book.jsonl

@@ -26,7 +26,7 @@ from autoglm.core.features import Features
 from autoglm.core.metrics import Metric, metric_for
 from autoglm.core.seed import Seed
 from autoglm.core.task import Task, infer
-from autoglm.engine import splits
+from autoglm.engine import measures, splits
 from autoglm.engine.journal import Journal
 from autoglm.engine.pool import Pool
 from autoglm.engine.race import Race
@@ -322,7 +322,7 @@ def _reserve(seconds: float, table: Table) -> float:
     rows, columns = table.features.dense.shape
     classes = min(3.0, 4.0 * rows * (table.task.scores - 1) / 1e6)
     longer = 0.06 * rows * columns / 1e6 + 0.00025 * columns + 3.6 * rows / 1e6
-    return float(share + classes + longer)
+    return float(share + classes + longer + measures.longer(seconds, table.features))
 
 
 def load(folder: str | Path, files: str | Path | None = None) -> Predictor:

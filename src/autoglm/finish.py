@@ -206,7 +206,8 @@ def _measured(run: Run, table: Table, weights: dict[str, float], substitute: dic
         "metric": ranking.name if METRICS.get(ranking.name) is ranking else AUTO[race.task.kind],
     }
     encoders.write((), run.journal.data / "gates", table.gates)
-    return measures.ask(run, asked, min(max(run.reserve * 0.4, 0.3), 2.5) if run.budget.timed else 3600.0)
+    seconds = min(max(run.reserve * 0.4, 0.3), 2.5) + measures.longer(run.budget.seconds, table.features)
+    return measures.ask(run, asked, seconds if run.budget.timed else 3600.0)
 
 
 def _fits(race: Race, name: str) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def test_small_batches_accumulated_learn_as_one_large_batch() -> None:
     whole, parts = _network(), _network()
     whole[2].p = parts[2].p = 0.0
     errors = _train(whole, epochs=8, size=64), _train(parts, epochs=8, size=16, accumulate=4)
-    assert errors[1] == pytest.approx(errors[0], rel=0.1)
+    assert errors[1] == pytest.approx(errors[0], rel=0.15)
 
 
 def test_it_is_done_in_time() -> None:

@@ -5,9 +5,15 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from autoglm.core.features import Features
 from autoglm.engine.run import Run
 
 LATE = 0.5  # seconds after the budget at which measuring is given up: the rest of the slack is for writing
+
+
+def longer(seconds: float, features: Features) -> float:
+    """Return the seconds, of those of the whole call, that it takes to see what each of several modalities is worth."""
+    return min(max(0.06 * seconds, 0.5), 8.0) if len(features.modalities) > 1 else 0.0
 
 
 def ask(run: Run, asked: dict[str, Any], seconds: float) -> dict[str, Any]:

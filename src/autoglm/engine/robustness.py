@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from autoglm import encoders
 from autoglm.core.features import Features
-from autoglm.core.metrics import METRICS, softmax
+from autoglm.core.metrics import METRICS, Metric, softmax
 from autoglm.core.seed import Seed
 from autoglm.core.shelf import plugin
 from autoglm.core.task import Task
@@ -26,6 +26,7 @@ from autoglm.ensembles import substitutes
 from autoglm.explainers.modalities import MOST, shapley
 from autoglm.prep.gate import Gate, closed
 
+PROBED, SHARE = 30, 0.6  # rows by which the time is judged; share of it for the first fold
 SHOWN, WORST = 6, 2  # examples, and how many of them are the worst answered
 MOST_ROWS = 600  # judged rows of one fold that take part
 
@@ -48,29 +49,41 @@ def job(data: Any, asked: dict[str, Any]) -> dict[str, Any]:
         and ``values`` (modality → Shapley value) of some rows of the first fold.
     """
     end = time.monotonic() + asked["seconds"]
-    metric, task = METRICS[asked["metric"]], data.task
     gates = encoders.read(Path(asked["gates"]))[1]
     falls: list[tuple[str, str, float]] = []
     shown: list[dict[str, Any]] = []
     for fold in sorted({int(f) for m in asked["members"] for f in m["fits"]}):
-        answer = _answers(asked, str(fold))
+        said = _said(_answers(asked, str(fold)), gates, data.task)
         seed = Seed(asked["seed"]).child("modalities", fold)
-        rows = np.sort(seed.generator().permutation(data.splits.rows(0, fold)[1])[:MOST_ROWS])
+        rows = seed.generator().permutation(data.splits.rows(0, fold)[1])[:MOST_ROWS]
+        if not falls:
+            rows = rows[: _affordable(said, data.features.take(rows[:PROBED]), SHARE * (end - time.monotonic()))]
         features, target = data.features.take(rows), data.target[rows]
-
-        def error(changed: Features, answer: Any = answer, target: Any = target) -> float:
-            margins = answer(closed(gates, changed))
-            return metric.error(target, margins[:, 0] if metric.needs == "value" else softmax(margins, task))
-
-        whole = error(features)
-        if not shown and len(features.modalities) <= MOST:
-            shown = _examples(features, target, _said(answer, gates, task))
-            shown = [one | {"row": int(rows[one["row"]])} for one in shown]
+        error = _judge(METRICS[asked["metric"]], target, data.task)
+        whole = error(said(features))
         for modality, condition, changed in _changes(features, seed):
             if time.monotonic() > end:
-                return {"falls": falls, "examples": shown}
-            falls.append((modality, condition, error(changed) - whole))
+                break
+            falls.append((modality, condition, error(said(changed)) - whole))
+        if not shown and len(features.modalities) <= MOST and time.monotonic() < end:
+            shown = [one | {"row": int(rows[one["row"]])} for one in _examples(features, target, said)]
     return {"falls": falls, "examples": shown}
+
+
+def _affordable(said: Callable[[Features], Any], probe: Features, seconds: float) -> int:
+    """Return how many rows can be answered in time, once for each change."""
+    said(probe)  # whatever is loaded at the first answer
+    began = time.monotonic()
+    said(probe)
+    each = max((time.monotonic() - began) / len(probe), 1e-7)
+    return max(PROBED, int(seconds / each / (1 + 3 * len(probe.modalities))))
+
+
+def _judge(metric: Metric, target: NDArray[Any], task: Task) -> Callable[[NDArray[np.float64]], float]:
+    """Return what gives the error of values, or of log-probabilities."""
+    if task.kind == "regression":
+        return lambda said: metric.error(target, said[:, 0])
+    return lambda said: metric.error(target, np.exp(said))
 
 
 def _said(
@@ -130,10 +143,10 @@ def _model(entry: dict[str, Any], fold: str) -> Any:
 
 def _changes(features: Features, seed: Seed) -> Iterator[tuple[str, str, Features]]:
     """Yield the rows with each modality missing, each of its columns shuffled by itself (noise), or swapped whole."""
-    for name, at in features.modalities.items():
+    for name in features.modalities:
         yield name, "missing", features.without(name)
-        generator = seed.child(name).generator()
-        without = features.without(name)
+    for name, at in features.modalities.items():
+        generator, without = seed.child(name).generator(), features.without(name)
         noise = without.dense.copy()
         noise[:, at] = generator.permuted(features.dense[:, at], axis=0)
         yield name, "noise", replace(without, dense=noise)

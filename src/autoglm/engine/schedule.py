@@ -64,7 +64,7 @@ def waves(race: Race, features: Features, allowed: list[str], search: str) -> It
     planned += [Candidate(name, {}) for name in allowed if name not in ours]  # third parties' learners
     entries = [race.add(c) for c in planned]
     screen = _screen(race)
-    yield [Fold(n, 0, k, 0.25, "portfolio") for k in range(screen) for n in [*entries, *race.net]]
+    yield [Fold(n, 0, k, _share(race, n), "portfolio") for k in range(screen) for n in [*entries, *race.net]]
     while wave := _complete(race, [*entries, *race.net]):
         yield wave
     if search == "none":
@@ -82,6 +82,11 @@ def waves(race: Race, features: Features, allowed: list[str], search: str) -> It
         yield [Fold(n, 0, k, 0.3, "search") for k in range(screen) for n in fresh]
         while wave := _complete(race, fresh, HELPFUL):
             yield wave
+
+
+def _share(race: Race, name: str) -> float:
+    """Of the time left, what a first fit may take: most to fine-tuning, which a short schedule leaves half done."""
+    return 0.45 if race.candidates[name].learner == "reader" else 0.25
 
 
 def _screen(race: Race) -> int:

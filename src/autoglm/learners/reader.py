@@ -63,9 +63,11 @@ class Learner:
 
     name: ClassVar[str] = "reader"
 
-    upper: int = 3
-    lr: float = 3e-4
-    epochs: int = 4
+    upper: int = 4
+    lr: float = (
+        1.2e-4  # on CoLA, log-loss .564 in 5 epochs; .609 with 6 layers and 3e-4 in 3, .585 with 3 and 3e-4 in 7
+    )
+    epochs: int = 5
     batch: int = 32
     decay: float = 0.01
 

@@ -46,7 +46,7 @@ def portfolio(rows: int, features: Features, task: Task) -> list[Entry]:
     if any(o.modality for o in features.outputs):
         entries.insert(1, ("pool", {}, 0))
     if features.tokens:
-        entries.insert(2, ("reader", {}, 0))
+        entries.insert(3, ("reader", {}, 0))
     if len(features.modalities) > 1:
         entries.insert(3, ("fusion", {}, 0))
     if rows > LONG:  # the full linear model and the full small booster follow their samples
