@@ -10,6 +10,7 @@ from autoglm.core.task import Task
 Entry = tuple[str, dict[str, Any], int]  # learner, settings, rows at most (0: all)
 
 LONGEST_CROSSED = 200_000  # rows above which crosses of numbers cost more memory than they are worth
+FEWEST_READ = 500  # rows below which fine-tuning has too little to learn from
 LONG = 30_000  # rows above which the first fits are made on a sample
 
 
@@ -45,7 +46,7 @@ def portfolio(rows: int, features: Features, task: Task) -> list[Entry]:
     ]
     if any(o.modality for o in features.outputs):
         entries.insert(1, ("pool", {}, 0))
-    if features.tokens:
+    if features.tokens and rows >= FEWEST_READ:
         entries.insert(3, ("reader", {}, 0))
     if len(features.modalities) > 1:
         entries.insert(3, ("fusion", {}, 0))
