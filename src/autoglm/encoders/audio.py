@@ -1,8 +1,8 @@
-"""Sounds, as paths or as bytes: level, pitch and change of 40 bands of frequency."""
+"""Sounds, as paths or bytes: bands of frequency, level, and what a speech network hears where one is installed."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import ClassVar, Self
 
@@ -13,12 +13,13 @@ from autoglm.core.features import Block, Output
 from autoglm.core.seed import Seed
 from autoglm.encoders import State
 from autoglm.prep import media
+from autoglm.prep.directions import Directions
 
 READS = ("bytes",)
 """Storages that it takes as they are, besides the plain ones."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Audio:
     """A fitted column of sounds.
 
@@ -28,21 +29,24 @@ class Audio:
         The column.
     read
         Whether any of its training rows could be read.
+    directions
+        How what a network hears is brought down to few numbers; none where it did not listen.
     """
 
     kind: ClassVar[str] = "audio"
 
     name: str
     read: bool
+    directions: Directions = field(default_factory=Directions.none)
 
     @cached_property
     def outputs(self) -> tuple[Output, ...]:
-        """The numbers of `sound.NAMES`."""
-        return (
-            tuple(Output(f"{self.name}.{part}", self.name, modality="audio") for part in _summary().names)
-            if self.read
-            else ()
-        )
+        """The numbers of `sound.NAMES`, then directions of the network."""
+        if not self.read:
+            return ()
+        plain = [Output(f"{self.name}.{part}", self.name, modality="audio") for part in _summary().names]
+        heard = [f"{self.name}.network{i + 1}" for i in range(self.directions.count)]
+        return (*plain, *(Output(name, self.name, modality="audio", embedded=True) for name in heard))
 
     @property
     def terms(self) -> int:
@@ -51,22 +55,28 @@ class Audio:
 
     def transform(self, column: Column) -> Block:
         """Encode rows; what cannot be read becomes missing."""
-        return Block(media.rows(column, _summary()) if self.read else np.empty((len(column), 0), dtype=np.float32))
+        if not self.read:
+            return Block(np.empty((len(column), 0), dtype=np.float32))
+        dense = media.rows(column, _summary())
+        if self.directions.count:
+            dense = np.hstack([dense, self.directions.turn(media.rows(column, _network()))])
+        return Block(dense)
 
     def describe(self) -> str:
         """Say what is done."""
         if not self.read:
             return "left out: no sound could be read"
-        return "sound: mean, spread and change of 40 bands of frequency, level, crossings, centre"
+        network = f"{self.directions.count} directions of openWakeWord" if self.directions.count else "no network"
+        return f"sound: mean, spread and change of 40 bands of frequency, level, crossings, centre; {network}"
 
     def state(self) -> State:
         """Return what `restore` needs."""
-        return State({"name": self.name, "read": self.read}, {})
+        return State({"name": self.name, "read": self.read}, self.directions.arrays())
 
     @classmethod
     def restore(cls, state: State) -> Self:
         """Rebuild the encoding."""
-        return cls(**state.json)
+        return cls(**state.json, directions=Directions.restore(state.arrays))
 
 
 def claims(column: Column) -> float:
@@ -75,13 +85,16 @@ def claims(column: Column) -> float:
 
 
 def within(column: Column, until: float, threads: int, seed: Seed) -> Column:
-    """Look at as many sounds as there is time for."""
-    return media.within(column, _summary(), until, threads, seed)
+    """Listen to as many sounds as there is time for; let the network listen where it can listen to all of them."""
+    seen = media.within(column, _summary(), until, threads, seed)
+    return media.looked(seen, _network, until, threads, seed, hint=False)
 
 
 def fit(column: Column, seed: Seed) -> Audio:
-    """See whether there is anything to read: the numbers themselves are fitted to nothing."""
-    return Audio(column.name, media.any_read(column, _summary()))
+    """See whether there is anything to read, and find the directions where the network has heard every row."""
+    if not media.any_read(column, _summary()):
+        return Audio(column.name, False)
+    return Audio(column.name, True, media.found(column, _network, seed))
 
 
 @lru_cache(maxsize=1)
@@ -89,3 +102,10 @@ def _summary() -> media.Summary:
     from autoglm.prep import sound  # soundfile is an extra: only who has sounds needs it
 
     return media.Summary("audio", sound.VERSION, sound.NAMES, lambda one: sound.features([one])[0])
+
+
+@lru_cache(maxsize=1)
+def _network() -> media.Summary:
+    from autoglm.prep import hearing  # and nothing of ours installs this one
+
+    return media.Summary("audio", hearing.VERSION, hearing.NAMES, hearing.features)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import Any, ClassVar, Self
@@ -145,8 +145,8 @@ def claims(column: Column) -> float:
 
 def within(column: Column, until: float, threads: int, seed: Seed) -> Column:
     """Let a language model read the texts, where it is installed and can read all of them in time."""
-    media.looked(column.astext(), _network, until, threads, seed)
-    return column
+    read = media.looked(column.astext(), _network, until, threads, seed, hint=False)
+    return replace(column, notes=read.notes)
 
 
 def fit(column: Column, seed: Seed) -> Text:

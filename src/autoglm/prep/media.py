@@ -144,7 +144,9 @@ def rows(column: Column, summary: Summary) -> NDArray[np.float32]:
     return out
 
 
-def looked(column: Column, network: Callable[[], Summary], until: float, threads: int, seed: Seed) -> Column:
+def looked(
+    column: Column, network: Callable[[], Summary], until: float, threads: int, seed: Seed, *, hint: bool = True
+) -> Column:
     """Let a pre-trained network look at a column, where it can look at all of it before `until`.
 
     Parameters
@@ -153,6 +155,8 @@ def looked(column: Column, network: Callable[[], Summary], until: float, threads
         Training rows, without what could not be read.
     network
         Its summary; raises MissingExtraError where it is not installed.
+    hint
+        Whether to say so then.
 
     Returns
     -------
@@ -162,7 +166,8 @@ def looked(column: Column, network: Callable[[], Summary], until: float, threads
     try:
         summary = network()
     except MissingExtraError as missing:
-        return replace(column, notes=(*column.notes, f"no pre-trained network looked at it: {missing}"))
+        hints = (f"no pre-trained network looked at it: {missing}",) if hint else ()
+        return replace(column, notes=(*column.notes, *hints))
     here = np.flatnonzero(~column.missing)
     if not len(here):
         return column
