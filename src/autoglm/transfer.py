@@ -84,9 +84,8 @@ class Transfer:
             for name in names:
                 found = judge(predictor, parts[name][1], Seed(self.recipe.seed))
                 rows.append({"train": learned, "test": name, "shots": shots, "learned": len(train), **found})
-                say(
-                    f"{learned} -> {name}{f' with {shots} rows of it' if shots else ''}: macro F1 {found['f1_macro']:.3f}"
-                )
+                taught = f" with {shots} rows of it" if shots else ""
+                say(f"{learned} -> {name}{taught}: macro F1 {found['f1_macro']:.3f}")
 
         for name in parts:
             met(name, parts[name][0], list(parts))
