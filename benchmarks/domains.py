@@ -1,7 +1,7 @@
 """Four domains of sentiment (tweets, films, products, editorials): learn in one, answer in another.
 
 ``python benchmarks/domains.py [--seconds 20]`` prints the matrix of macro F1 (wanted: .74 across, .82 within). As in
-the measured anchors: ratings beyond half a point, their sign, 1,200 rows to learn from of each domain, documents not split.
+the measured anchors: ratings beyond half a point, their sign, 1,200 rows of each domain to learn from, whole documents.
 Needs vaderSentiment's source distribution in ``$AUTOGLM_DATA/vaderSentiment``.
 """
 
