@@ -15,7 +15,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from autoglm import encoders
 from autoglm.automl import AutoML
+from autoglm.core.columns import column
 from autoglm.core.errors import DataError, OptionError, nearest
 from autoglm.core.metrics import METRICS
 from autoglm.core.seed import Seed
@@ -77,6 +79,7 @@ class Transfer:
                 raise OptionError(f"no column named {name!r}{nearest(name, frame.columns)}")
         parts = _parts(frame, target, domain, groups, Seed(self.recipe.seed), self.most)
         hidden = [domain, *([groups] if groups else [])]
+        _look(frame.drop(columns=[target, *hidden]), self.recipe, say)
         rows: list[dict[str, Any]] = []
 
         def met(learned: str, train: pd.DataFrame, names: Sequence[str], shots: int = 0) -> None:
@@ -168,6 +171,16 @@ def calibration_error(truth: NDArray[np.int64], share: NDArray[np.float64]) -> f
         abs(float(np.mean(said[bins == b]) - np.mean(right[bins == b]))) * np.mean(bins == b) for b in np.unique(bins)
     ]
     return float(np.sum(gaps))
+
+
+def _look(frame: pd.DataFrame, recipe: AutoML, say: Say) -> None:
+    """Let networks look at all rows once; the predictors find what was seen, so their seconds go into learning."""
+    files = recipe.files or frame.attrs.get("folder")
+    columns = [column(frame[name], files) for name in frame.columns]
+    kinds = [encoders.choose(c, {n: k for n, k in recipe.kinds.items() if n in frame}) for c in columns]
+    if slow := [c.name for c, kind in zip(columns, kinds, strict=True) if encoders.slow(kind)]:
+        say(f"looking at {', '.join(slow)}")
+        encoders.within(columns, kinds, float("inf"), recipe.threads, Seed(recipe.seed))
 
 
 def _parts(
