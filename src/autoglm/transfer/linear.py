@@ -1,7 +1,8 @@
 """Two logistic regressions, on words and on what a language model reads, whose log-odds are added: takes seconds.
 
 Every view of a row (terms, embeddings, plain columns) has a regression of its own: joined in one, the many terms of a domain
-crowd out the few directions that carry over to others. Classes weigh the same, since their shares differ between domains.
+crowd out the few directions that carry over to others. Rare classes weigh more, by the root of what would make all weigh the
+same, since the shares of classes differ between domains: halfway between those of the lesson and equal ones.
 """
 
 from __future__ import annotations
@@ -16,24 +17,34 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from autoglm import encoders
-from autoglm.core.columns import Column, column
 from autoglm.core.features import Features
 from autoglm.core.metrics import softmax
 from autoglm.core.seed import Seed
 from autoglm.core.task import Task
 from autoglm.ensembles import calibration
 from autoglm.prep import tabular
-from autoglm.transfer.method import Answers, Lesson
+from autoglm.transfer.method import Answers, Lesson, columns_of, look
 
 FOLDS = 5
 TERMS = 0.5
-"""Weight of the log-odds of terms, where embeddings stand beside them; without, terms are all there is."""
+"""Weight of the log-odds of terms where embeddings stand beside them."""
+
+STRENGTHS = {"terms": 3.0, "embedded": 2.0, "plain": 1.0}
+"""C of scikit-learn by view: larger trusts the training rows more."""
 
 ABSENT = -10.0
 """Log-probability of a class that the lesson lacks."""
 
 Array = NDArray[Any]
-View = Callable[[Features], Any]
+
+
+@dataclass(frozen=True)
+class View:
+    """One look at the rows: its weight in the sum, and what makes its matrix, dense or CSR, shape (n_rows, ...)."""
+
+    name: str
+    weight: float
+    matrix: Callable[[Features], Any]
 
 
 @dataclass(frozen=True)
@@ -44,14 +55,11 @@ class Linear:
     ----------
     kinds
         Column name → kind, where you know better.
-    strength
-        C of scikit-learn: larger trusts the training rows more.
     threads
         Of the language model.
     """
 
     kinds: Mapping[str, str] = field(default_factory=dict)
-    strength: float = 1.0
     threads: int = 1
 
     @property
@@ -59,66 +67,71 @@ class Linear:
         """What it is called in reports."""
         return "linear"
 
+    def look(self, rows: pd.DataFrame, seed: Seed) -> None:
+        """Let language models and the like look at all rows, once."""
+        look(rows, self.kinds, self.threads, seed)
+
     def fit(self, lesson: Lesson, seed: Seed) -> Callable[[pd.DataFrame], Answers]:
         """Learn; margins are scaled so that probabilities are honest on rows held out: of other domains, if it can be."""
-        kinds = [encoders.choose(c, self.kinds) for c in _columns(lesson.rows)]
-        columns = encoders.within(_columns(lesson.rows), kinds, float("inf"), self.threads, seed)
+        columns = columns_of(lesson.rows)
+        kinds = [encoders.choose(c, self.kinds) for c in columns]
         fitted = encoders.encode(columns, kinds, seed)
         features = encoders.assemble(columns, fitted)
         views = list(_views(features, lesson, seed))
-        margins = self._learn(features, views, lesson)
-        temperature = self._temperature(features, views, lesson, seed)
+        margins = _learn(features, views, lesson)
+        temperature = _temperature(features, views, lesson, seed)
 
         def answers(rows: pd.DataFrame) -> Answers:
-            read = encoders.within(_columns(rows), kinds, float("inf"), self.threads, seed)
-            probability = softmax(margins(encoders.assemble(read, fitted)) / temperature, lesson.task)
+            seen = encoders.assemble(columns_of(rows), fitted)
+            probability = softmax(margins(seen) / temperature, lesson.task)
             return Answers(probability, probability.argmax(axis=1))
 
         return answers
 
-    def _learn(self, features: Features, views: Sequence[tuple[float, View]], lesson: Lesson) -> Callable[..., Array]:
-        """Return what gives margins, shape (n_rows, task.scores)."""
-        models = [(w, view, self._regression(view(features), lesson)) for w, view in views]
-        return lambda rows: sum((w * _margins(model, view(rows), lesson.task) for w, view, model in models), np.zeros(1))
 
-    def _regression(self, matrix: Any, lesson: Lesson) -> Any:
-        from sklearn.linear_model import LogisticRegression
-
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # an unconverged regression is a more cautious one
-            recipe = LogisticRegression(C=self.strength, class_weight="balanced", max_iter=500)
-            return recipe.fit(matrix, lesson.target, sample_weight=lesson.counts.astype(np.float64))
-
-    def _temperature(
-        self, features: Features, views: Sequence[tuple[float, View]], lesson: Lesson, seed: Seed
-    ) -> float:
-        held, truth = [], []
-        for train, test in _folds(lesson, seed):
-            part = Lesson(
-                lesson.rows.iloc[train], lesson.target[train], lesson.task, lesson.domains[train], lesson.counts[train], None
-            )
-            held.append(self._learn(features.take(train), views, part)(features.take(test)))
-            truth.append(lesson.target[test])
-        if not held:
-            return 1.0
-        return calibration.temperature(np.concatenate(held), np.concatenate(truth), lesson.task)
-
-
-def _columns(rows: pd.DataFrame) -> list[Column]:
-    return [column(rows[name], rows.attrs.get("folder")) for name in rows.columns]
-
-
-def _views(features: Features, lesson: Lesson, seed: Seed) -> Iterator[tuple[float, View]]:
-    """Give each view of the features with its weight: a function to a matrix, dense or CSR, shape (n_rows, ...)."""
-    embedded = np.array([i for i, o in enumerate(features.outputs) if o.embedded], dtype=np.intp)
-    plain = np.array([i for i, o in enumerate(features.outputs) if not o.embedded and o.modality != "text"], dtype=np.intp)
+def _views(features: Features, lesson: Lesson, seed: Seed) -> Iterator[View]:
+    """Give the views that there are; measures and themes of texts follow from their terms."""
+    outputs = features.outputs
+    embedded = np.array([i for i, o in enumerate(outputs) if o.embedded], dtype=np.intp)
+    plain = np.array([i for i, o in enumerate(outputs) if not o.embedded and o.modality != "text"], dtype=np.intp)
     if features.sparse is not None:
-        yield (TERMS if len(embedded) else 1.0), lambda rows: rows.sparse
+        yield View("terms", TERMS if len(embedded) else 1.0, lambda rows: rows.sparse)
     if len(embedded):
-        yield 1.0, lambda rows: np.nan_to_num(rows.dense[:, embedded])
+        yield View("embedded", 1.0, lambda rows: np.nan_to_num(rows.dense[:, embedded]))
     if len(plain):
         scaled, _ = tabular.fit(_only(features, plain), lesson.target, lesson.task, seed)
-        yield 1.0, lambda rows: scaled.transform(_only(rows, plain))
+        yield View("plain", 1.0, lambda rows: scaled.transform(_only(rows, plain)))
+
+
+def _learn(features: Features, views: Sequence[View], lesson: Lesson) -> Callable[[Features], Array]:
+    """Return what gives margins, shape (n_rows, task.scores)."""
+    models = [(view, _regression(view, features, lesson)) for view in views]
+
+    def margins(rows: Features) -> Array:
+        each = [view.weight * _margins(model, view.matrix(rows), lesson.task) for view, model in models]
+        return np.sum(each, axis=0) if each else np.zeros((len(rows), lesson.task.scores))
+
+    return margins
+
+
+def _regression(view: View, features: Features, lesson: Lesson) -> Any:
+    from sklearn.linear_model import LogisticRegression
+
+    rows = np.bincount(lesson.target)
+    share = np.sqrt(len(lesson.target) / (np.count_nonzero(rows) * np.maximum(rows, 1)))[lesson.target]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # an unconverged regression is a more cautious one
+        recipe = LogisticRegression(C=STRENGTHS[view.name], max_iter=500)
+        return recipe.fit(view.matrix(features), lesson.target, sample_weight=share * lesson.counts)
+
+
+def _temperature(features: Features, views: Sequence[View], lesson: Lesson, seed: Seed) -> float:
+    """Return what margins are divided by so that probabilities are honest on rows held out."""
+    held, truth = [], []
+    for train, test in _folds(lesson, seed):
+        held.append(_learn(features.take(train), views, lesson.take(train))(features.take(test)))
+        truth.append(lesson.target[test])
+    return calibration.temperature(np.concatenate(held), np.concatenate(truth), lesson.task) if held else 1.0
 
 
 def _only(features: Features, at: NDArray[np.intp]) -> Features:

@@ -68,7 +68,7 @@ def interval(found: NDArray[np.float64]) -> dict[str, float]:
     """
     value, others = found[0], found[1:]
     low, high = np.quantile(others - others.mean(axis=0) + value, (0.025, 0.975), axis=0).clip(0.0, 1.0)
-    out = {}
+    out: dict[str, float] = {}
     for i, name in enumerate(NAMES):
         out |= {name: float(value[i]), f"{name}_low": float(low[i]), f"{name}_high": float(high[i])}
     return out

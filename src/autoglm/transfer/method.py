@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from autoglm import encoders
+from autoglm.core.columns import Column, column
 from autoglm.core.seed import Seed
 from autoglm.core.task import Task
 
@@ -49,6 +51,12 @@ class Lesson:
         """
         return self.domains if len(set(self.domains)) > 1 else self.groups
 
+    def take(self, rows: NDArray[np.intp]) -> Lesson:
+        """Return the given rows (positions)."""
+        groups = None if self.groups is None else self.groups[rows]
+        parts = (self.target[rows], self.task, self.domains[rows], self.counts[rows], groups)
+        return Lesson(self.rows.iloc[rows], *parts)
+
 
 @dataclass(frozen=True)
 class Answers:
@@ -65,5 +73,19 @@ class Method(Protocol):
     def name(self) -> str:
         """What it is called in reports."""
 
+    def look(self, rows: pd.DataFrame, seed: Seed) -> None:
+        """Do what takes long for a row and needs no lesson, once for all rows."""
+
     def fit(self, lesson: Lesson, seed: Seed) -> Callable[[pd.DataFrame], Answers]:
         """Learn, and return what answers rows."""
+
+
+def columns_of(rows: pd.DataFrame) -> list[Column]:
+    """Return the columns of a frame in canonical form."""
+    return [column(rows[name], rows.attrs.get("folder")) for name in rows.columns]
+
+
+def look(rows: pd.DataFrame, kinds: Mapping[str, str], threads: int, seed: Seed) -> None:
+    """Let pre-trained networks see all rows and keep what they see, so that every fit has it, however short."""
+    columns = columns_of(rows)
+    encoders.within(columns, [encoders.choose(c, kinds) for c in columns], float("inf"), threads, seed)

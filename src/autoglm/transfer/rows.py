@@ -77,7 +77,9 @@ def split(
         _learnable(name, codes[train[name]], len(test[name]), groups)
     left = [c for c in frame.columns if c not in (target, domain, groups)]
     if not left:
-        raise DataError(f"there is no column but {listing([c for c in (target, domain, groups) if c])}: expected features")
+        raise DataError(
+            f"there is no column but {listing([c for c in (target, domain, groups) if c])}: expected features"
+        )
     return Split(frame[left], codes, task, domains, train, test, held)
 
 
@@ -106,8 +108,8 @@ def _domains(frame: pd.DataFrame, domain: str) -> NDArray[Any]:
     if found.missing.any():
         first = int(np.flatnonzero(found.missing)[0]) + 1
         raise DataError(
-            f"domain {domain!r} is missing in {int(found.missing.sum())} of {len(frame)} rows with a target (the first is "
-            f"row {first}): expected the name of a domain in each; fill them in or leave these rows out"
+            f"domain {domain!r} is missing in {int(found.missing.sum())} of {len(frame)} rows with a target (the "
+            f"first is row {first}): expected the name of a domain in each; fill them in or leave these rows out"
         )
     return np.asarray(found.astext().values, dtype=object)
 
@@ -132,8 +134,8 @@ def _enough(names: NDArray[Any], domains: tuple[str, ...], domain: str, codes: N
         here = codes[names == name]
         if len(here) < LEAST:
             raise DataError(
-                f"domain {name!r} has {len(here)} rows with a target, expected at least {LEAST}: leave it out, or name a "
-                f"column with fewer values than the {len(domains)} of {domain!r}"
+                f"domain {name!r} has {len(here)} rows with a target, expected at least {LEAST}: leave it out, or name "
+                f"a column with fewer values than the {len(domains)} of {domain!r}"
             )
         if len(np.unique(here)) < 2:
             raise DataError(
@@ -161,6 +163,6 @@ def _learnable(name: str, codes: NDArray[np.int64], tested: int, groups: str | N
     if len(np.unique(codes)) < 2 or not tested:
         cure = f"groups={groups!r} leaves too few to split; " if groups else ""
         raise DataError(
-            f"domain {name!r} has {len(codes)} rows of {len(np.unique(codes))} classes to train on and {tested} to test: "
-            f"expected at least two classes and one row; {cure}give more rows, or leave the domain out"
+            f"domain {name!r} has {len(codes)} rows of {len(np.unique(codes))} classes to train on and {tested} to "
+            f"test: expected at least two classes and one row; {cure}give more rows, or leave the domain out"
         )
