@@ -1,6 +1,6 @@
 """How well answers learned in one domain hold in another: trained on each, tested on each.
 
-`cross` is the test. The rest of the room is its parts: `rows` checks and splits the table, `linear` and `engine` are the
+`cross` is the test. The rest of the room is its parts: `rows` checks and splits the table, `linear` and `engine` are
 methods that can be tested, `measures` judges answers, `page` writes the result down.
 """
 
@@ -119,11 +119,11 @@ def cross(
     for count in shots:
         if not 0 < count < few:
             raise OptionError(
-                f"shots={count}: expected a number from 1 to {few - 1}, fewer than the smallest domain has to train on; "
-                "give smaller ones, or none"
+                f"shots={count}: expected a number from 1 to {few - 1}, fewer than the smallest domain has to train "
+                "on; give smaller ones, or none"
             )
-    say("reading all rows")
-    method.look(parts.features, Seed(seed).child("look"))
+    say(f"looking at {len(parts.used)} rows")
+    method.look(parts.features.iloc[parts.used], Seed(seed).child("look"))
     test = _Test(parts, method, draws if draws > 0 else 1, Seed(seed), say)
     found = [*test.singles(), *test.left_out(), *(cell for count in shots for cell in test.with_shots(count))]
     settings = {"method": method.name, "groups": groups, "seed": seed, "draws": test.draws, "shots": list(shots)}

@@ -1,8 +1,8 @@
 """Two logistic regressions, on words and on what a language model reads, whose log-odds are added: takes seconds.
 
-Every view of a row (terms, embeddings, plain columns) has a regression of its own: joined in one, the many terms of a domain
-crowd out the few directions that carry over to others. Rare classes weigh more, by the root of what would make all weigh the
-same, since the shares of classes differ between domains: halfway between those of the lesson and equal ones.
+Every view of a row (terms, embeddings, plain columns) has a regression of its own: joined in one, the many terms of a
+domain crowd out the few directions that carry over to others. Rare classes weigh more, by the root of what would level
+all classes, since their shares differ between domains: halfway between those of the lesson and equal ones.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Linear:
         look(rows, self.kinds, self.threads, seed)
 
     def fit(self, lesson: Lesson, seed: Seed) -> Callable[[pd.DataFrame], Answers]:
-        """Learn; margins are scaled so that probabilities are honest on rows held out: of other domains, if it can be."""
+        """Learn; margins are scaled so that probabilities are honest on held-out rows, of other domains if it can be."""
         columns = columns_of(lesson.rows)
         kinds = [encoders.choose(c, self.kinds) for c in columns]
         fitted = encoders.encode(columns, kinds, seed)

@@ -49,6 +49,11 @@ class Split:
     test: dict[str, NDArray[np.intp]]
     groups: NDArray[Any] | None
 
+    @property
+    def used(self) -> NDArray[np.intp]:
+        """Positions of all rows that are learned or tested."""
+        return np.sort(np.concatenate([*self.train.values(), *self.test.values()]))
+
 
 def split(
     frame: pd.DataFrame,
