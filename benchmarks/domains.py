@@ -35,6 +35,7 @@ def main() -> None:
     recipe = AutoML(seconds=given.seconds, threads=given.threads, metric=given.metric, kinds=kinds)
     method = Linear(kinds, given.threads) if given.method == "linear" else Engine(recipe)
     limits = {"groups": "document", "train_rows": 1200, "test_rows": 600}
+    pd.set_option("display.width", 140)
     found = []
     for seed in given.seeds:
         result = cross(frame, "sentiment", "domain", method, shots=given.shots, draws=given.draws, seed=seed, **limits)

@@ -72,7 +72,7 @@ class Linear:
         look(rows, self.kinds, self.threads, seed)
 
     def fit(self, lesson: Lesson, seed: Seed) -> Callable[[pd.DataFrame], Answers]:
-        """Learn; margins are scaled so that probabilities are honest on held-out rows, of other domains if it can be."""
+        """Learn; margins are scaled so that probabilities are honest on rows held out, best of other domains."""
         columns = columns_of(lesson.rows)
         kinds = [encoders.choose(c, self.kinds) for c in columns]
         fitted = encoders.encode(columns, kinds, seed)
