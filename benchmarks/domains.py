@@ -45,7 +45,7 @@ def main() -> None:
         )
         found.append(result.means.assign(seed=seed))
     means = pd.concat(found).groupby("kind", sort=False)[["f1_macro", "accuracy", "ece"]].agg(["mean", "min", "max"])
-    print(f"\nover {len(found)} seeds\n{means.round(4)}")
+    print(f"\nover {len(found)} seeds\n{means.round(4).to_string()}")
     for kind, wanted in WANTED.items():
         value = means.loc[kind, ("f1_macro", "mean")]
         print(f"{kind}: macro F1 {value:.4f}, wanted {wanted}{'' if value >= wanted else ', missed'}")
