@@ -13,7 +13,7 @@ from autoglm.core.errors import DataError
 
 from .conftest import Run
 
-NAMES = ["data", "doctor", "fit", "info", "predict", "report"]
+NAMES = ["data", "doctor", "domains", "fit", "info", "predict", "report"]
 
 
 def process(code: str, **environment: str) -> subprocess.CompletedProcess[str]:

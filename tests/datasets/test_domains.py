@@ -56,6 +56,16 @@ def test_the_same_from_everywhere(where: str, tmp_path: Path) -> None:
     assert frame["text"].iloc[0] == 'Yay "you"'
 
 
+def test_clear_sentences_have_their_document(tmp_path: Path) -> None:
+    place(tmp_path, "zip")
+    frame = domains.read(tmp_path, "clear").frame
+    assert frame["document"].tolist() == [
+        *("tweets 1", "tweets 2"),
+        *("products 1", "products 5", "editorials 3", "editorials 3"),
+    ]
+    assert len(frame) < len(domains.read(tmp_path, "").frame)
+
+
 def test_nothing_there(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"pip download --no-deps --no-binary :all: vaderSentiment==0.5"):
         domains.read(tmp_path, "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import tarfile
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,27 +27,40 @@ SDIST = "vaderSentiment-0.5.zip"
 ARCHIVE = "hutto_ICWSM_2014.tar.gz"
 COLUMNS = ("id", "valence", "text")
 
+CLEAR = 0.5
+"""Mean valences closer to 0 than this are left out of the task "clear"."""
+
+_ALL = Card(
+    name="domains",
+    title="Is a sentence positive or negative? Four domains, one human scale",
+    modality="text",
+    kind="binary",
+    target="sentiment",
+    metric="f1_macro",
+    split="official",
+    folder="vaderSentiment",
+    source="https://pypi.org/project/vaderSentiment/0.5/",
+    licence="MIT (the package that carries the data)",
+    citation="Hutto & Gilbert (2014): VADER: A Parsimonious Rule-based Model for Sentiment Analysis. ICWSM",
+    size="4,200 tweets, 10,605 film, 3,708 product and 5,190 editorial sentences, less 383 rated neutral; 2 MB",
+    note=(
+        f"Comes in the source distribution {SDIST}, as additional_resources/{ARCHIVE}: pip download --no-deps "
+        "--no-binary :all: vaderSentiment==0.5, into the folder. The mean valence of at least 20 raters, -4 to 4, "
+        "became its sign. There is no official split: the test part is every fifth document (an article or a "
+        "review where the file tells which, else a sentence)."
+    ),
+)
+
+
 CARDS = {
-    "": Card(
-        name="domains",
-        title="Is a sentence positive or negative? Four domains, one human scale",
-        modality="text",
-        kind="binary",
-        target="sentiment",
-        metric="f1_macro",
-        split="official",
-        folder="vaderSentiment",
-        source="https://pypi.org/project/vaderSentiment/0.5/",
-        licence="MIT (the package that carries the data)",
-        citation="Hutto & Gilbert (2014): VADER: A Parsimonious Rule-based Model for Sentiment Analysis. ICWSM",
-        size="4,200 tweets, 10,605 film, 3,708 product and 5,190 editorial sentences, less 383 rated neutral; 2 MB",
-        note=(
-            f"Comes in the source distribution {SDIST}, as additional_resources/{ARCHIVE}: pip download --no-deps "
-            "--no-binary :all: vaderSentiment==0.5, into the folder. The mean valence of at least 20 raters, -4 to 4, "
-            "became its sign. There is no official split: the test part is every fifth document (an article or a "
-            "review where the file tells which, else a sentence)."
-        ),
-    )
+    "": _ALL,
+    "clear": replace(
+        _ALL,
+        name="domains/clear",
+        title="Is a sentence positive or negative? Four domains, sentences that raters felt clearly about",
+        size="those of domains that were rated beyond -0.5 or 0.5",
+        note=_ALL.note + " Has the document of each sentence, so that none stands on both sides of a split.",
+    ),
 }
 
 
@@ -59,7 +73,7 @@ def read(folder: Path, task: str = "") -> Dataset:
     Returns
     -------
     Dataset
-        Columns text, domain, sentiment ("negative" or "positive") and the part.
+        Columns text, domain, sentiment ("negative" or "positive") and the part; in the task "clear" also document.
 
     Raises
     ------
@@ -67,10 +81,10 @@ def read(folder: Path, task: str = "") -> Dataset:
         The files are not there, an archive is damaged, or a line is not what is expected.
     """
     if task not in CARDS:
-        raise OptionError(f"domains has no task {task!r}; leave it empty")
+        raise OptionError(f"domains has no task {task!r}; leave it empty, or 'clear'")
     contents = _contents(folder)
-    frames = [_domain(contents[file], file, domain) for domain, file in DOMAINS.items()]
-    return Dataset(CARDS[""], pd.concat(frames, ignore_index=True), folder)
+    frames = [_domain(contents[file], file, domain, task) for domain, file in DOMAINS.items()]
+    return Dataset(CARDS[task], pd.concat(frames, ignore_index=True), folder)
 
 
 def _contents(folder: Path) -> dict[str, bytes]:
@@ -112,7 +126,7 @@ def _unpacked(data: bytes, path: Path) -> dict[str, bytes]:
     return found
 
 
-def _domain(data: bytes, name: str, domain: str) -> pd.DataFrame:
+def _domain(data: bytes, name: str, domain: str, task: str) -> pd.DataFrame:
     frame = parse_tabbed(data, name, COLUMNS)
     valence = pd.to_numeric(frame["valence"], errors="coerce")
     wrong = frame[~valence.between(-4, 4)]
@@ -131,4 +145,6 @@ def _domain(data: bytes, name: str, domain: str) -> pd.DataFrame:
             PART: np.where(document % 5 == 0, "test", "train"),
         }
     )
-    return out[valence != 0]
+    if task:
+        out.insert(2, "document", [f"{domain} {number:.0f}" for number in document])
+    return out[valence.abs() > CLEAR if task else valence != 0]
