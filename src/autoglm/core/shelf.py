@@ -6,6 +6,7 @@ import ast
 import importlib
 import importlib.util
 import pkgutil
+from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -61,12 +62,26 @@ def catalogue(shelf: str) -> dict[str, str]:
 def missing(path: str) -> list[str]:
     """Top-level packages that the module at `path` imports and that are not installed."""
     roots = set()
-    for node in _tree(path).body:
+    for node in _statements(_tree(path).body):
         if isinstance(node, ast.Import):
             roots |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             roots.add(node.module.partition(".")[0])
     return sorted(root for root in roots if importlib.util.find_spec(root) is None)
+
+
+def literal(shelf: str, name: str, variable: str) -> object:
+    """Return the literal that a plug-in assigns to a variable, None where it does not; read without importing it."""
+    for node in _tree(plugins(shelf)[name]).body:
+        if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == [variable]:
+            return ast.literal_eval(node.value)
+    return None
+
+
+def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """Yield statements, also those that are tried so that a missing package can be named."""
+    for node in body:
+        yield from node.body if isinstance(node, ast.Try) else [node]
 
 
 def _tree(path: str) -> ast.Module:

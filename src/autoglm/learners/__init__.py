@@ -3,7 +3,8 @@
 A learner module holds two classes with these names:
 
 * ``Learner``: a frozen dataclass of settings (all with defaults) that has ``fit`` and ``suggest``;
-* where it is not for every table, a function ``suits(features) -> bool``;
+* where it is not for every table, ``NEEDS``: ``"a modality"`` besides the plain columns, ``"modalities"`` (two or more)
+  or ``"tokens"`` (texts that a language model has read);
 * ``Model``: the frozen product, that has ``predict``, ``save`` and ``load``, and where the library can do it a
   classmethod ``merged(models)``: one model with the mean of their margins, or None.
 
@@ -16,7 +17,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,9 +86,14 @@ class Limits:
 
 
 def suits(name: str, features: Features) -> bool:
-    """Say whether a learner is for such features at all."""
-    asked = getattr(shelf.plugin("learners", name), "suits", None)
-    return asked is None or bool(asked(features))
+    """Say whether a learner is for such features at all, without importing it."""
+    there = {
+        None: True,
+        "a modality": any(o.modality for o in features.outputs),
+        "modalities": len(features.modalities) > 1,
+        "tokens": bool(features.tokens),
+    }
+    return there[cast(str | None, shelf.literal("learners", name, "NEEDS"))]
 
 
 def haste(task: Task) -> float:

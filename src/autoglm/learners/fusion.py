@@ -36,13 +36,9 @@ except ImportError as error:
 if TYPE_CHECKING:
     import optuna
 
+NEEDS = "modalities"
 QUERIES, HEADS = 4, 4
 MOST_JUDGED = 4_000  # rows by which the best epoch is picked
-
-
-def suits(features: Features) -> bool:
-    """Say whether there are several modalities."""
-    return len(features.modalities) > 1
 
 
 @dataclass(frozen=True)

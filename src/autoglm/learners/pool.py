@@ -30,6 +30,7 @@ from autoglm.prep.views import View
 if TYPE_CHECKING:
     import optuna
 
+NEEDS = "a modality"
 INNER = 4  # parts in which experts answer rows that they have not seen
 SLOPE = 30.0  # on the path of penalties: rows of a view have length 1
 EVERY = 6  # modalities up to which weights are learned for every set of them
@@ -38,11 +39,6 @@ BOOSTER = {"learning_rate": 0.08, "num_leaves": 15, "min_data_in_leaf": 10, "fea
 ROUNDS, PATIENCE = 400, 25
 
 Bets = NDArray[np.float64]  # (n_rows, scores): margins beyond those of the shares, or values beyond the mean
-
-
-def suits(features: Features) -> bool:
-    """Say whether there is a modality besides the plain columns of a table."""
-    return any(name != TABLE for name in features.modalities)
 
 
 @dataclass(frozen=True)

@@ -36,15 +36,11 @@ except ImportError as error:
 if TYPE_CHECKING:
     import optuna
 
+NEEDS = "tokens"
 BEGIN, END = 101, 102  # tokens of MiniLM
 LONGEST = 128  # tokens of a row; training takes four times as long as reading
 MOST_STATES = 2_500_000  # tokens whose states are held: 2 GB in half precision
 MOST_JUDGED = 1_500
-
-
-def suits(features: Features) -> bool:
-    """Say whether there are texts that a language model has read."""
-    return bool(features.tokens)
 
 
 @dataclass(frozen=True)
