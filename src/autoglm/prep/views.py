@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -44,7 +45,8 @@ class View:
         """Learn the scales from training rows that have the modality."""
         at = features.modalities[modality]
         rows = features.dense[:, at][~features.absent(modality)]
-        with np.errstate(all="ignore"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a column without a single value is not used
             centre = np.nanmean(rows, axis=0, dtype=np.float64) if len(rows) else np.zeros(len(at))
             spread = np.nanstd(rows, axis=0, dtype=np.float64) if len(rows) else np.zeros(len(at))
         usable = np.isfinite(centre) & np.isfinite(spread) & (spread > 1e-12)
