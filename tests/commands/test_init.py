@@ -13,7 +13,7 @@ from autoglm.core.errors import DataError
 
 from .conftest import Run
 
-NAMES = ["data", "doctor", "domains", "fit", "info", "predict", "report"]
+NAMES = ["data", "doctor", "domains", "embed", "fit", "info", "predict", "report", "search"]
 
 
 def process(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
