@@ -11,6 +11,7 @@ Entry = tuple[str, dict[str, Any], int]  # learner, settings, rows at most (0: a
 
 LONGEST_CROSSED = 200_000  # rows above which crosses of numbers cost more memory than they are worth
 FEWEST_READ = 500  # rows below which fine-tuning has too little to learn from
+MOST_LEARNED = 300  # columns above which the kernel's metric is not learned
 LONG = 30_000  # rows above which the first fits are made on a sample
 
 
@@ -44,6 +45,9 @@ def portfolio(rows: int, features: Features, task: Task) -> list[Entry]:
         ("lightgbm", {"learning_rate": 0.03, "num_leaves": 12, "feature_fraction": 0.5, "extra_trees": True}, 0),
         ("catboost", {"depth": 4, "learning_rate": 0.07, "l2_leaf_reg": 6.0}, 0),
     ]
+    if features.sparse is None:  # distances know nothing of words
+        learned: list[Entry] = [("kernel", {}, 0)] if len(features.outputs) <= MOST_LEARNED else []
+        entries[1:1] = [*learned, ("kernel", {"rounds": 0}, 0)]
     if any(o.modality for o in features.outputs):
         entries.insert(1, ("pool", {}, 0))
     if features.tokens and rows >= FEWEST_READ:
