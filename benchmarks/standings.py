@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
+import noise
 import pandas as pd
 import scoring
+from noise import Gap
 
 OURS = "autoglm"
 NET = (
@@ -13,6 +15,7 @@ NET = (
     "linear",
     "forest",
 )  # what costs seconds; a product must never fall below the best of these
+Gaps = Callable[[str, str], Gap | None]  # table, rival → how much more we err than the rival
 SLACK = 2.0  # seconds that a fit may take beyond its budget before it counts as an overrun
 
 
@@ -31,7 +34,7 @@ def markdown(lines: list[dict[str, object]]) -> str:
     errors = common.pivot_table(index="table", columns="contestant", values="error", sort=False)
     parts = [heading(common), error_table(common, errors), summary(common, errors)]
     if OURS in errors:
-        parts += [defeats(common, errors), safety_net(errors)]
+        parts += [defeats(errors, kept_gaps(common)), safety_net(errors, kept_gaps(common))]
     return "\n\n".join(parts)
 
 
@@ -94,35 +97,43 @@ def summary(common: pd.DataFrame, errors: pd.DataFrame) -> str:
     return grid([*titles, "fit s median / max", "predict s", "peak MB"], body)
 
 
-def defeats(common: pd.DataFrame, errors: pd.DataFrame) -> str:
-    """Every table and rival that beats us, and whether beyond the spread over seeds."""
-    per_seed = common.pivot_table(index=["table", "seed"], columns="contestant", values="error")
+def kept_gaps(common: pd.DataFrame) -> Gaps:
+    """Gaps from the answers that were kept where the matches were played."""
+    commit = str(common.loc[common["contestant"] == OURS, "commit"].iloc[0])
+    seeds = {table: sorted(own["seed"].unique()) for table, own in common.groupby("table")}
+    return lambda table, rival: noise.of(table, OURS, commit, rival, seeds[table])
+
+
+def defeats(errors: pd.DataFrame, gaps: Gaps) -> str:
+    """Every table and rival that beats us, and whether that is more than luck."""
     body = []
     for table, row in errors.iterrows():
         for rival in row.index[row < row[OURS]]:
-            gaps = (per_seed[OURS] - per_seed[rival]).loc[table]
-            spread = gaps.std()
-            verdict = "one seed" if len(gaps) < 2 else "yes" if gaps.mean() > spread else "no"
-            body.append([str(table), str(rival), f"{row[OURS]:.4g}", f"{row[rival]:.4g}", verdict])
-    title = "Our defeats (beyond the spread: the mean difference exceeds its standard deviation over seeds)"
-    return f"{title}\n\n" + grid(["table", "rival", "ours", "theirs", "beyond the spread"], body)
+            said = verdict(gaps(str(table), rival))
+            body.append([str(table), rival, f"{row[OURS]:.4g}", f"{row[rival]:.4g}", said])
+    title = f"Our defeats (how much more we err: {noise.LEVEL:.0%} interval of a paired bootstrap over test rows)"
+    return f"{title}\n\n" + grid(["table", "rival", "ours", "theirs", "difference"], body)
 
 
-def safety_net(errors: pd.DataFrame) -> str:
+def verdict(gap: Gap | None) -> str:
+    """Say how large a difference is, and whether it may be luck."""
+    if gap is None:
+        return "answers not kept here"
+    luck = "" if gap.low > 0 else ", may be luck"
+    return f"{gap.mean:.3g} [{gap.low:.3g}, {gap.high:.3g}]{luck}"
+
+
+def safety_net(errors: pd.DataFrame, gaps: Gaps) -> str:
     """Our error against the best, in hindsight, of the systems that cost seconds."""
     net = [player for player in NET if player in errors]
     if not net:
         return "Nobody of the safety net has played."
-    best = errors[net].min(axis=1)
-    body = [
-        [
-            str(table),
-            f"{errors[OURS][table]:.4g}",
-            f"{best[table]:.4g} ({errors.loc[table, net].idxmin()})",
-            verdict,
-        ]
-        for table, verdict in (errors[OURS] <= best).map({True: "above", False: "**below**"}).items()
-    ]
+    body = []
+    for table, row in errors.iterrows():
+        best = str(row[net].idxmin())
+        below = row[OURS] > row[best]
+        said = f"**below** by {verdict(gaps(str(table), best))}" if below else "above"
+        body.append([str(table), f"{row[OURS]:.4g}", f"{row[best]:.4g} ({best})", said])
     return f"The safety net (best of {', '.join(net)})\n\n" + grid(["table", "ours", "net", "we are"], body)
 
 

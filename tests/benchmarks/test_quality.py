@@ -11,6 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
 import job
+import noise
 import scoring
 import standings
 import tables
@@ -91,6 +92,23 @@ def test_the_report_compares_only_what_all_have_played() -> None:
     lines = [line("t", "autoglm", 1, 2.0), line("t", "linear", 1, 1.0), line("u", "linear", 1, 0.1)]
     report = standings.markdown(lines)
     assert "1 tables" in report
-    assert "| t | linear | 2 | 1 | one seed |" in report
-    assert "| t | 2 | 1 (linear) | **below** |" in report
+    assert "| t | linear | 2 | 1 | answers not kept here |" in report
+    assert "| t | 2 | 1 (linear) | **below** by answers not kept here |" in report
     assert "0.1" not in report.split("\n\n")[1]
+
+
+@pytest.mark.parametrize("task", ["binary", "regression"])
+def test_a_real_difference_is_told_from_luck(task: str) -> None:
+    draw = np.random.default_rng(1)
+    truth = pd.Series(draw.normal(size=300)) if task == "regression" else pd.Series(["no", "yes"] * 150)
+    signal = truth.to_numpy(float) if task == "regression" else np.tile([-1.0, 1.0], 150)
+
+    def answers(spread: float) -> pd.DataFrame:
+        value = signal + spread * draw.normal(size=300)
+        return pd.DataFrame({"value": value} if task == "regression" else {"no": -value, "yes": value})
+
+    ours, worse, alike = answers(1.0), answers(3.0), answers(1.0)
+    assert noise.gap([ours], [worse], [truth], task).high < 0
+    found = noise.gap([ours], [alike], [truth], task)
+    assert found.low < 0 < found.high
+    assert standings.verdict(found).endswith("may be luck") and found.low < found.mean < found.high
