@@ -1,6 +1,7 @@
 """The metric finds the columns that matter; answers that leave a row out are what a fit without it would say."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -36,7 +37,7 @@ def test_in_a_hurry_distances_stay_as_they_are() -> None:
 @settings(max_examples=20, deadline=None)
 def test_answers_without_a_row_are_those_of_a_fit_without_it(row: int, penalty: float) -> None:
     rows, target = table(40)
-    similar = metric.kernel(rows, rows)
+    similar = metric.kernel(rows, rows, 1.5)
     answers = metric.left_out(similar, target, penalty)[1]
     others = np.arange(40) != row
     alone = np.linalg.solve(similar[np.ix_(others, others)] + penalty * np.eye(39), target[others])
@@ -49,5 +50,24 @@ def test_rows_that_are_all_alike_give_an_answer() -> None:
 
 
 def test_the_kernel_falls_with_the_distance_of_rows() -> None:
-    similar = metric.kernel(np.array([[0.0, 0.0]]), np.array([[0.0, 0.0], [3.0, 4.0]]))
-    np.testing.assert_allclose(similar, [[1.0, np.exp(-5.0)]])
+    here, there = np.zeros((1, 2)), np.array([[0.0, 0.0], [3.0, 4.0]])
+    np.testing.assert_allclose(metric.kernel(here, there, 0.5), [[1.0, np.exp(-5.0)]])
+    far = 5.0 * 3**0.5
+    np.testing.assert_allclose(metric.kernel(here, there, 1.5), [[1.0, (1 + far) * np.exp(-far)]])
+
+
+@pytest.mark.parametrize("smoothness", metric.SMOOTHNESS)
+def test_gradients_are_those_of_the_kernel(smoothness: float) -> None:
+    here, step = np.array([[0.7, -0.4]]), np.array([[1e-6, 0.0]])
+    landmark = np.array([[0.2, 0.9]])
+    slope = (metric.kernel(here + step, landmark, smoothness) - metric.kernel(here - step, landmark, smoothness)) / 2e-6
+    pull = metric._pull(np.square(here - landmark).sum(axis=1), smoothness)
+    np.testing.assert_allclose(slope[0], -pull * (here - landmark)[0, 0], rtol=1e-5)
+
+
+def test_the_smoother_kernel_is_taken_for_smooth_functions() -> None:
+    rows = np.random.default_rng(3).uniform(-2, 2, size=(200, 2))
+    smooth = np.sin(rows.sum(axis=1, keepdims=True))
+    rough = np.sign(np.prod(rows, axis=1, keepdims=True))
+    assert metric.learned(rows, smooth, 0, never).smoothness == 1.5
+    assert metric.learned(rows, rough, 0, never).smoothness == 0.5

