@@ -110,7 +110,8 @@ def test_a_network_is_not_even_loaded_when_time_is_short(
     monkeypatch.setattr(media, "find_spec", lambda _: True)
     rows = cells(pictures(9))
     seen = media.looked(rows, network, media.monotonic() + 0.001, 1, Seed(1))
-    assert not loaded and "no time for a pre-trained network" in seen.notes[0]
+    assert "no time for a pre-trained network" in seen.notes[0]
+    assert media.found(seen, network, Seed(1)).count == 0 and not loaded
     assert media.looked(rows, network, FOREVER, 1, Seed(1)).notes == () and loaded
     monkeypatch.setattr(media, "find_spec", lambda _: None)  # not installed: saying so takes no time
     media.looked(rows, network, media.monotonic() + 0.001, 1, Seed(1))

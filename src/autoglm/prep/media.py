@@ -27,6 +27,7 @@ from autoglm.prep.store import store
 LOOKED = 40  # cells by which a column is judged
 PROBED = 16  # cells by which the time that a network takes is judged
 LOADING, LEAST = 3.5, 0.002  # seconds that importing PyTorch takes, and that no network looks at a cell in fewer
+NO_TIME = "no time for a pre-trained network"  # how the note begins by which `found` knows
 TOGETHER = 64  # rows that are kept at once: what a kill can lose
 
 
@@ -197,11 +198,13 @@ def _least(cells: int, threads: int) -> float:
 
 def _no_time(needed: float, until: float) -> str:
     left = max(0.0, until - monotonic())
-    return f"no time for a pre-trained network ({needed:.0f} s needed, {left:.0f} s left): give more seconds"
+    return f"{NO_TIME} ({needed:.0f} s needed, {left:.0f} s left): give more seconds"
 
 
 def found(column: Column, network: Callable[[], Summary], seed: Seed) -> Directions:
     """Find the directions of what a network sees; none where it is not installed or has not seen every row."""
+    if any(note.startswith(NO_TIME) for note in column.notes):
+        return Directions.none()
     try:
         summary = network()
     except MissingExtraError:
