@@ -217,6 +217,7 @@ def test_time_looks_forward() -> None:
     "wrong",
     [
         {"seconds": 0},
+        {"learners": "linear"},
         {"seconds": float("nan")},
         {"work": 0},
         {"threads": 0},

@@ -55,8 +55,13 @@ def test_no_rows_with_a_target(nothing: Any) -> None:
 def test_an_absent_target_and_the_nearest_name() -> None:
     with pytest.raises(DataError, match=r"target 'yy' is not among the columns; did you mean 'y'\?"):
         fit(frame(), "yy")
-    with pytest.raises(DataError, match=r"target 'price' is not among the columns$"):
+    with pytest.raises(DataError, match=r"target 'price' is not among the columns; the table has 'x', 'y'$"):
         fit(frame(), "price")
+
+
+def test_names_are_offered_in_whatever_case() -> None:
+    with pytest.raises(DataError, match=r"did you mean 'y'\?"):
+        fit(frame(), "Y")
 
 
 @pytest.mark.parametrize("value", ["yes", 1, 2.5, True])
@@ -200,6 +205,24 @@ def test_a_target_that_looks_numeric_but_is_a_class(values: list[Any], kind: str
 
 def test_many_distinct_numbers_are_a_quantity() -> None:
     assert fit(frame().assign(y=range(60))).task.kind == "regression"
+
+
+def test_a_quantity_with_marks_for_missing_values_is_no_class() -> None:
+    prices = [f"1.{i:03},5{i % 10}" if i % 6 else "-" for i in range(60)]
+    rows = frame().assign(y=prices)
+    predictor = fit(rows)
+    assert predictor.task.kind == "regression" and predictor.summary["data"]["rows"] == 50
+    assert "'y' is text that was read as numbers; 10 values that are no number ('-')" in str(
+        predictor.summary["findings"]
+    )
+    assert predictor.predict(rows).between(1000, 1060).all()
+    assert predictor.evaluate(rows)["rmse"] < 60
+
+
+def test_nothing_to_score() -> None:
+    predictor = fit(frame())
+    with pytest.raises(DataError, match="nothing to score"):
+        predictor.evaluate(frame().assign(y=None))
 
 
 def test_a_target_of_text_cannot_be_a_quantity() -> None:

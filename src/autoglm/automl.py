@@ -21,11 +21,11 @@ from autoglm import __version__, bundle, encoders
 from autoglm.core import frames, moments, shelf
 from autoglm.core.budget import Budget, default_memory
 from autoglm.core.columns import Column, column
-from autoglm.core.errors import AutoGLMError, DataError, FitError, FolderError, OptionError, nearest
+from autoglm.core.errors import AutoGLMError, DataError, FitError, FolderError, OptionError, listing, nearest
 from autoglm.core.features import Features
 from autoglm.core.metrics import Metric, metric_for
 from autoglm.core.seed import Seed
-from autoglm.core.task import Task, infer
+from autoglm.core.task import Task, infer, numeric
 from autoglm.engine import measures, splits
 from autoglm.engine.journal import Journal
 from autoglm.engine.pool import Pool
@@ -189,6 +189,8 @@ class AutoML:
             raise OptionError(
                 f"search={self.search!r}: expected one of {', '.join(SEARCHES)}{nearest(self.search, SEARCHES)}"
             )
+        if isinstance(self.learners, str):
+            raise OptionError(f"learners={self.learners!r}: expected a list of names, for instance {[self.learners]}")
         installed = shelf.available("learners")
         for name in self.learners or ():
             shelf.plugin_known("learners", name)
@@ -198,13 +200,15 @@ class AutoML:
         """Check the frame, find out the task and what each column is, and encode it."""
         rows, target = frames.to_pandas(frame), str(target)
         if target not in rows.columns:
-            raise DataError(f"target {target!r} is not among the columns{nearest(str(target), rows.columns)}")
-        here = column(rows[target]).missing
+            raise DataError(f"target {target!r} is not among the columns{_instead(target, rows)}")
+        written = rows[target]
+        given = numeric(written, self.task)
+        here = column(given).missing
         if here.all():
             raise DataError(f"target {target!r} is missing in all {len(rows)} rows: nothing can be learned")
         keep = ~here
-        kept = rows[keep] if here.any() else rows
-        task = infer(kept[target], target, self.task)
+        kept, goal = (rows[keep], given[keep]) if here.any() else (rows, given)
+        task = infer(goal, target, self.task)
         left_out = {target, *(name for name in (groups,) if isinstance(name, str))}
         names = [name for name in rows.columns if name not in left_out]
         if not names:
@@ -226,11 +230,11 @@ class AutoML:
             kinds=kinds,
             encodings=fitted,
             features=encoders.assemble(columns, fitted),
-            target=task.encode(kept[target]),
+            target=task.encode(goal),
             groups=_vector(groups, rows, "groups", keep),
             time=_vector(time, rows, "time", keep),
             dropped=int(here.sum()),
-            notes=tuple(rows.attrs.get("notes", ())),
+            notes=(*rows.attrs.get("notes", ()), *_repaired(written, given)),
         )
 
     def _prepare(
@@ -316,11 +320,12 @@ def _reserve(seconds: float, table: Table) -> float:
     """Seconds kept back for the last steps, which take longer for many rows, columns or classes.
 
     Measured: 0.8 s for small tables, 4 s for 10,000 columns, 3.6 s for 9,000 rows x 300 classes, 6 s for 15,000 rows
-    x 26 classes and for 1,000,000 x 20.
+    x 26 classes and for 1,000,000 x 20, 5 s for 100,000 rows x 100 classes after 30 s of fits.
     """
     share = float(np.clip(0.05 * seconds, 0.8, 6.0))
     rows, columns = table.features.dense.shape
-    classes = min(3.0, 4.0 * rows * (table.task.scores - 1) / 1e6)
+    answers = rows * (table.task.scores - 1) / 1e6
+    classes = min(3.0, 4.0 * answers) + min(0.2 * answers, 0.1 * seconds)
     longer = 0.06 * rows * columns / 1e6 + 0.00025 * columns + 3.6 * rows / 1e6
     return float(share + classes + longer + measures.longer(seconds, table.features))
 
@@ -342,6 +347,20 @@ def load(folder: str | Path, files: str | Path | None = None) -> Predictor:
         No predictor there, a file that is missing or was changed, or a newer format.
     """
     return Predictor.load(folder, files=files)
+
+
+def _instead(target: str, rows: pd.DataFrame) -> str:
+    """Offer the nearest name, or where there is none say what the columns are."""
+    return nearest(target, rows.columns) or f"; the table has {listing(rows.columns)}"
+
+
+def _repaired(target: pd.Series[Any], read: pd.Series[Any]) -> list[str]:
+    """Say that a target of text was read as numbers, and how many of its values are none."""
+    if read is target:
+        return []
+    odd = target[read.isna() & target.notna()]
+    without = f"; {len(odd)} values that are no number ({listing(odd.unique(), 3)}) read as missing" if len(odd) else ""
+    return [f"target {str(target.name)!r} is text that was read as numbers{without}"]
 
 
 def _vector(given: Any, rows: pd.DataFrame, option: str, keep: NDArray[np.bool_]) -> NDArray[Any] | None:

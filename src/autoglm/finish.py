@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -34,6 +35,7 @@ BOOTSTRAPS = 200
 BAGS = (
     10  # repeated selections; on four of four tables of tables-dev no worse, on two 0.5-1 % better than one selection
 )
+BAGGED, LATE = 3.0, 1.0  # choices on all rows that take as long; seconds of the slack that it may use
 FEWEST_BAGGED = 60
 TOLERATED = 1.01  # relative out-of-fold error that a steadier choice may cost
 BOOTSTRAP_ROWS = 20_000
@@ -45,7 +47,7 @@ def finish(run: Run, table: Table, folder: Path, identity: dict[str, Any], found
     """Turn a run into a sealed predictor folder; `found` is what the checks of the data say."""
     race = run.race
     run.pool.clear()  # what is not finished now does not count
-    blend = _steady(race)
+    blend = _steady(run)
     microseconds = {n: _microseconds(race, n) for n in blend.weights} if run.budget.timed else {}
     limit = pruning.LIMIT * race.task.scores
     weights = pruning.prune(blend.weights, microseconds, _judge(race, blend.weights), limit)
@@ -91,10 +93,15 @@ def finish(run: Run, table: Table, folder: Path, identity: dict[str, Any], found
     run.journal.spend(run.identity, run.budget.elapsed())
 
 
-def _steady(race: Race) -> greedy.Blend:
-    """Choose the blend on random halves of the rows and average, unless one choice on all rows is clearly better."""
+def _steady(run: Run) -> greedy.Blend:
+    """Choose the blend on random halves of the rows and average, unless one choice on all rows is clearly better.
+
+    Where the clock rules, only if there is time for it: a machine that others use may be late already.
+    """
+    race, began = run.race, time.monotonic()
     whole = race.blend()
-    if len(race.target) < FEWEST_BAGGED:
+    needed = BAGGED * (time.monotonic() - began)
+    if len(race.target) < FEWEST_BAGGED or run.budget.left() + LATE - needed < run.reserve / 2:
         return whole
     bagged = race.blend(steps=20, bags=BAGS)
     return bagged if bagged.error <= whole.error * TOLERATED else whole

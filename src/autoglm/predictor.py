@@ -22,7 +22,7 @@ from autoglm.core.features import Features
 from autoglm.core.files import read_json
 from autoglm.core.metrics import METRICS, softmax
 from autoglm.core.shelf import plugin
-from autoglm.core.task import Task
+from autoglm.core.task import Task, numeric
 from autoglm.ensembles import substitutes
 from autoglm.ensembles.committee import Committee
 from autoglm.explainers import modalities
@@ -154,8 +154,12 @@ class Predictor:
             raise SchemaError(
                 f"target {self.task.target!r} is not among the columns{nearest(self.task.target, rows.columns)}"
             )
-        rows = rows[rows[self.task.target].notna()]
-        truth, margins = self.task.encode(rows[self.task.target]), self._margins(rows)
+        given = numeric(rows[self.task.target], self.task.kind)
+        here = ~column(given).missing
+        if not here.any():
+            raise DataError(f"target {self.task.target!r} is missing in all rows: there is nothing to score")
+        rows = rows[here]
+        truth, margins = self.task.encode(given[here]), self._margins(rows)
         return scores(truth, margins, self.task, self.offsets)
 
     def leaderboard(self) -> pd.DataFrame:

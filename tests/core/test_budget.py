@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from autoglm.core.budget import Budget, default_memory
@@ -8,12 +10,15 @@ from autoglm.core.errors import OptionError
     ("wrong", "message"),
     [
         ({"seconds": 0}, "seconds=0"),
+        ({"seconds": "60"}, "seconds='60'"),
+        ({"work": 1.5}, r"work=1\.5"),
+        ({"threads": 1.5}, r"threads=1\.5"),
         ({"work": 0}, "work=0"),
         ({"threads": 0}, "threads=0"),
         ({"memory": 10}, "memory=10"),
     ],
 )
-def test_a_wrong_limit_is_named(wrong: dict[str, int], message: str) -> None:
+def test_a_wrong_limit_is_named(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(OptionError, match=message):
         Budget(**wrong)
 

@@ -70,3 +70,8 @@ def test_equal_content_has_an_equal_digest(tmp_path: Path, monkeypatch: pytest.M
 def test_bytes_that_are_text_are_not_binary() -> None:
     assert not media.binary([b"plain", "Ärger".encode()])
     assert media.binary([b"plain", b"\xff\xd8"]) and media.binary([b"a\0"])
+
+
+def test_a_number_is_no_path(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="neither a path nor bytes"):
+        media.Place(tmp_path).locate(1.5)  # type: ignore[arg-type]

@@ -21,6 +21,7 @@ def made(folder: Path, name: str, content: str | bytes) -> Path:
     [
         ("a.csv", "a,b\n1,x\n2,y\n", ["a", "b"], [2, "y"]),
         ("semicolon.csv", "a;b\n1,5;x\n2,5;y\n", ["a", "b"], [2.5, "y"]),
+        ("excel.csv", "sep=|\r\na|b;c\r\n1|x\r\n2|y;z\r\n", ["a", "b;c"], [2, "y;z"]),
         ("tab.tsv", "a\tb\n1\tx,y\n2\tz\n", ["a", "b"], [2, "z"]),
         ("pipe.txt", "a|b\n1|x\n2|z\n", ["a", "b"], [2, "z"]),
         ("spaces.txt", "a  b c\n1   x 3\n2 z    4\n", ["a", "b", "c"], [2, "z", 4]),

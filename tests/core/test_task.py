@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from autoglm.core.errors import DataError, OptionError
-from autoglm.core.task import infer
+from autoglm.core.task import infer, numeric
 
 LONG = 60
 
@@ -66,3 +66,34 @@ def test_an_unknown_class_is_named() -> None:
     task = infer(pd.Series(["a", "b"] * 2), "y")
     with pytest.raises(DataError, match="'z'"):
         task.encode(pd.Series(["z"]))
+
+
+PRICES = [f"{i},{i % 9}0" for i in range(30)]
+
+
+@pytest.mark.parametrize(
+    ("texts", "kind", "read"),
+    [
+        ([*PRICES, "-", "?"], None, True),
+        ([f"${i}.50" for i in range(30)], None, True),
+        ([*map(str, range(30)), "?"], None, True),
+        (list(map(str, range(30))), None, False),  # whole numbers as text: codes
+        (list(map(str, range(30))), "regression", True),
+        ([f"{i % 7}.5" for i in range(30)], None, False),  # few
+        (PRICES, "multiclass", False),
+        ([f"{i} m" for i in range(30)], None, False),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_a_target_of_numbers_written_as_text(texts: list[str], kind: str | None, read: bool) -> None:
+    values = pd.Series(texts, name="y")
+    found = numeric(values, kind)
+    assert pd.api.types.is_float_dtype(found) is read
+    if read:
+        assert found.isna().sum() == sum(t in "-?" for t in texts)
+        assert infer(found.dropna(), "y", kind).kind == "regression"
+
+
+def test_numbers_whose_squares_overflow_are_refused() -> None:
+    with pytest.raises(DataError, match="use another unit"):
+        infer(pd.Series(np.linspace(1, 2, 50) * 1e200), "y")

@@ -96,3 +96,23 @@ def test_all_are_kept_once_all_were_made(summary: media.Summary) -> None:
     assert not media.kept_all(rows, summary)
     media.within(rows, summary, FOREVER, 1, Seed(1))
     assert media.kept_all(rows, summary)
+
+
+def test_a_network_is_not_even_loaded_when_time_is_short(
+    summary: media.Summary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[int] = []
+
+    def network() -> media.Summary:
+        loaded.append(1)
+        return summary
+
+    monkeypatch.setattr(media, "find_spec", lambda _: True)
+    rows = cells(pictures(9))
+    seen = media.looked(rows, network, media.monotonic() + 0.001, 1, Seed(1))
+    assert "no time for a pre-trained network" in seen.notes[0]
+    assert media.found(seen, network, Seed(1)).count == 0 and not loaded
+    assert media.looked(rows, network, FOREVER, 1, Seed(1)).notes == () and loaded
+    monkeypatch.setattr(media, "find_spec", lambda _: None)  # not installed: saying so takes no time
+    media.looked(rows, network, media.monotonic() + 0.001, 1, Seed(1))
+    assert len(loaded) == 2

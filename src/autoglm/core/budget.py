@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass, field
+from numbers import Integral, Real
 
 import psutil
 
@@ -37,12 +38,12 @@ class Budget:
     started: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
-        if not self.seconds > 0:
+        if not _is(Real, self.seconds) or not self.seconds > 0:
             raise OptionError(f"seconds={self.seconds!r}: expected a number above 0, for instance seconds=60")
-        if self.work is not None and self.work < 1:
+        if self.work is not None and (not _is(Integral, self.work) or self.work < 1):
             raise OptionError(f"work={self.work!r}: expected a whole number of fold fits, at least 1, or None")
-        if self.threads < 1:
-            raise OptionError(f"threads={self.threads!r}: expected at least 1")
+        if not _is(Integral, self.threads) or self.threads < 1:
+            raise OptionError(f"threads={self.threads!r}: expected a whole number, at least 1")
         if self.memory < 64 * 2**20:
             raise OptionError(f"memory={self.memory!r} bytes: expected at least 64 MiB")
 
@@ -58,6 +59,10 @@ class Budget:
     def left(self) -> float:
         """Seconds that remain (infinite when work units rule)."""
         return self.seconds - self.elapsed() if self.timed else float("inf")
+
+
+def _is(kind: type, value: object) -> bool:
+    return isinstance(value, kind)
 
 
 def default_memory() -> int:

@@ -39,9 +39,10 @@ def read_delimited(data: bytes, name: str) -> tuple[pd.DataFrame, list[str]]:
         The frame, and notes about what had to be guessed or repaired.
     """
     csv.field_size_limit(2**31 - 1)
+    data, told = _without_declaration(data)
     data, notes = _closed_quotes(data)
     head = _head(data)
-    delimiter = find_delimiter(head)
+    delimiter = told or find_delimiter(head)
     rows = [row for row in _rows(head, delimiter) if row]
     if not rows:
         raise DataError(f"{name}: no line with text in it; expected a header and rows")
@@ -55,13 +56,19 @@ def read_delimited(data: bytes, name: str) -> tuple[pd.DataFrame, list[str]]:
         table = _parse(data, delimiter, mark, headed=headed)
     except pa.ArrowInvalid:  # lines of different lengths, too
         delimiter = "," if delimiter == " " else delimiter
-        data, ragged = _repaired(data, find_delimiter(head), names, delimiter, headed=headed)
+        data, ragged = _repaired(data, told or find_delimiter(head), names, delimiter, headed=headed)
         notes += ragged
         table = _parse(data, delimiter, mark, headed=True)
     frame: pd.DataFrame = table.rename_columns(names).to_pandas(
         date_as_object=False, split_blocks=True, self_destruct=True
     )
     return frame, notes
+
+
+def _without_declaration(data: bytes) -> tuple[bytes, str]:
+    """Take away the first line "sep=;" that Excel reads and writes, and return its delimiter, or an empty string."""
+    found = re.match(rb'"?sep=([,;|\t ])"?\r?\n', data, re.IGNORECASE)
+    return (data[found.end() :], found[1].decode()) if found else (data, "")
 
 
 def _closed_quotes(data: bytes) -> tuple[bytes, list[str]]:

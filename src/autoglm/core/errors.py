@@ -36,8 +36,9 @@ class MissingExtraError(AutoGLMError, ImportError):
 
 def nearest(name: str, choices: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the closest of `choices`, or an empty string."""
-    found = difflib.get_close_matches(name, list(choices), n=1, cutoff=0.5)
-    return f"; did you mean {found[0]!r}?" if found else ""
+    known = {choice.casefold(): choice for choice in map(str, choices)}
+    found = difflib.get_close_matches(name.casefold(), known, n=1, cutoff=0.5)
+    return f"; did you mean {known[found[0]]!r}?" if found else ""
 
 
 def listing(names: Iterable[object], most: int = 8) -> str:

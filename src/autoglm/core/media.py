@@ -61,10 +61,12 @@ class Place:
         Raises
         ------
         DataError
-            An address, a path that leaves the folder, or no such file.
+            An address, a path that leaves the folder, no such file, or a number.
         """
         if isinstance(cell, bytes):
             return cell
+        if not isinstance(cell, str):
+            raise DataError(f"{cell}: neither a path nor bytes")
         if _ADDRESS.match(cell):
             raise DataError(f"{cell[:200]}: an address; nothing is fetched: download the files and name their paths")
         try:

@@ -9,12 +9,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from autoglm.core import numerals
 from autoglm.core.columns import Column, column
 from autoglm.core.errors import DataError, OptionError, nearest
 
 Kind = Literal["binary", "multiclass", "regression"]
 KINDS: tuple[Kind, ...] = ("binary", "multiclass", "regression")
 MOST_NUMERIC_CLASSES = 20  # a number with more distinct values than this is a quantity, not a class
+LARGEST = 1e100  # numbers whose sums of squares and cubes are finite
+LEAST_NUMBERS = 0.95  # share of a target's texts that must be numbers, where it is read as numbers
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class Task:
     def encode(self, values: pd.Series[Any]) -> NDArray[Any]:
         """Return class codes (int64) or values (float64); the rows must have a target of a known class."""
         if self.kind == "regression":
-            return np.asarray(column(values).values, dtype="float64")
+            return np.asarray(column(numeric(values, self.kind)).values, dtype="float64")
         codes = {c: i for i, c in enumerate(self.classes)}
         try:
             return np.array([codes[v] for v in labels(values)], dtype="int64")
@@ -62,11 +65,29 @@ class Task:
         return np.array(found.tolist(), dtype=kinds.pop()) if kinds in ({int}, {float}, {bool}) else found
 
 
+def numeric(values: pd.Series[Any], kind: str | None = None) -> pd.Series[Any]:
+    """Return a target with numbers written as text ("1,200", "$3.50", "?" where there is none) as numbers.
+
+    Nothing is changed where `kind` says that it is a class, or where its texts are whole numbers, or few: those are
+    classes unless `kind` says otherwise. What is no number becomes missing.
+    """
+    if kind not in (None, "regression") or not len(values):
+        return values
+    found = column(values)
+    if found.storage != "text" or numerals.share_of_numbers(found.sample) < LEAST_NUMBERS:
+        return values
+    read = numerals.numbers(found.values, numerals.decimal_mark(found.sample))
+    few = len(np.unique(read[~np.isnan(read)])) <= MOST_NUMERIC_CLASSES
+    if kind is None and (few or all(text.isdigit() for text in found.tally[0])):
+        return values
+    return pd.Series(read, index=values.index, name=values.name)
+
+
 def infer(values: pd.Series[Any], target: str, kind: str | None = None) -> Task:
     """Find out the task from a target without missing values.
 
     A target of text or booleans, or of at most 20 distinct whole numbers, is a class; everything else is a
-    quantity. `kind` overrides.
+    quantity (text is first shown to `numeric`). `kind` overrides.
 
     Raises
     ------
@@ -82,17 +103,22 @@ def infer(values: pd.Series[Any], target: str, kind: str | None = None) -> Task:
         held = "binary cells" if found.storage == "bytes" else "lists of numbers"
         raise DataError(f"target {target!r} holds {held}, expected classes or numbers: name another column")
     if len(found.distinct) < 2:
-        only = found.distinct[0] if len(found.distinct) else None
+        only = next(iter(found.distinct.tolist()), None)
         raise DataError(
             f"target {target!r} has the single value {only!r} in all {len(values)} rows: nothing can be learned; "
             "expected at least two classes or differing numbers. "
-            "Is the frame filtered, or is another column the target?"
+            "Is the frame filtered, are other values read as missing (None, NA), or is another column the target?"
         )
     if (kind or _kind(found)) == "regression":
         if found.storage in ("text", "date"):
             raise DataError(
                 f"target {target!r} is {found.storage} (for instance {found.distinct[0]!r}) but task='regression' "
                 "needs numbers: convert the column, or leave task out"
+            )
+        if len(far := found.present[np.abs(found.present) > LARGEST]):
+            raise DataError(
+                f"target {target!r} holds {far[0]:g}, expected numbers up to {LARGEST:g}, whose squares are finite: "
+                "use another unit"
             )
         return Task("regression", target)
     listed = labels(values)

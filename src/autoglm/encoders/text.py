@@ -7,10 +7,11 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any, ClassVar, Self
 
 import numpy as np
+import pyarrow as pa
 import scipy.sparse as sp
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
@@ -31,6 +32,9 @@ MOST_CHARACTERS = 5_000
 FIT_ROWS = 50_000
 FIT_CHARACTERS = 8_000_000
 """Terms are counted on at most this much text: about 3 s on one core."""
+
+AT_ONCE, BLOCK = 1_000, 10_000
+"""Texts from which it pays to give words numbers, and how many are held at once."""
 
 THEME_ROWS = 10_000
 """Themes are found on at most this many of those rows."""
@@ -220,10 +224,7 @@ def _weighted(
 ) -> sp.csr_matrix:
     """Return (1 + log tf) * idf with rows of length 1; CSR float32, shape (n_texts, n_terms)."""
     shape = (len(texts), len(positions))
-    get = positions.get
-    found = [[i for i in map(get, _terms(t, grams)) if i is not None] if t else [] for t in texts]
-    rows = np.repeat(np.arange(len(texts)), [len(f) for f in found])
-    terms = np.fromiter((i for f in found for i in f), dtype=np.int64, count=len(rows))
+    rows, terms = _located(texts, grams, positions)
     cells, counts = np.unique(rows * max(1, shape[1]) + terms, return_counts=True)
     rows, terms = np.divmod(cells, max(1, shape[1]))
     data = (1 + np.log(counts)) * weights[terms]
@@ -231,6 +232,40 @@ def _weighted(
     start = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=shape[0]))])
     parts = ((data / norm[rows]).astype(np.float32), terms.astype(np.int32), start.astype(np.int32))
     return sp.csr_matrix(parts, shape=shape)
+
+
+def _located(
+    texts: list[str] | list[str | None], grams: str, positions: dict[str, int]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the row and the position of every term of the vocabulary that the texts hold, in any order."""
+    if grams == "words" and len(texts) >= AT_ONCE:
+        parts = [_at_once(texts[at : at + BLOCK], positions) for at in range(0, len(texts), BLOCK)]
+        rows = np.concatenate([rows + i * BLOCK for i, (rows, _) in enumerate(parts)])
+        return rows, np.concatenate([terms for _, terms in parts])
+    get = positions.get
+    found = [[i for i in map(get, _terms(t, grams)) if i is not None] if t else [] for t in texts]
+    rows = np.repeat(np.arange(len(texts)), [len(f) for f in found])
+    return rows, np.fromiter((i for f in found for i in f), dtype=np.int64, count=len(rows))
+
+
+def _at_once(
+    texts: list[str] | list[str | None], positions: dict[str, int]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Locate words and pairs by numbers that stand for words: three times as fast where texts are many."""
+    words = [_WORD.findall(t.lower()) if t else [] for t in texts]
+    rows = np.repeat(np.arange(len(texts)), [len(w) for w in words])
+    coded = pa.array(list(chain.from_iterable(words)), pa.string()).dictionary_encode()
+    codes = coded.indices.to_numpy().astype(np.int64)
+    known = {word: code for code, word in enumerate(coded.dictionary.to_pylist())}
+    single = np.array([positions.get(word, -1) for word in known], dtype=np.int64)[codes]
+    split = [(term.partition(" "), at) for term, at in positions.items() if " " in term]
+    here = [(known[a] * len(known) + known[b], at) for (a, _, b), at in split if a in known and b in known]
+    pairs, places = np.array([*sorted(here), (np.iinfo(np.int64).max, -1)]).T
+    wanted = codes[:-1] * len(known) + codes[1:]
+    nearest = np.searchsorted(pairs, wanted)
+    double = np.where((pairs[nearest] == wanted) & (rows[:-1] == rows[1:]), places[nearest], -1)
+    located = np.concatenate([single, double])
+    return np.concatenate([rows, rows[:-1]])[located >= 0], located[located >= 0]
 
 
 def _themes(matrix: Any, seed: Seed) -> NDArray[np.float32]:

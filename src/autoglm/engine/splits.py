@@ -106,7 +106,7 @@ def _grouped(groups: NDArray[Any], target: NDArray[Any], task: Task, seed: Seed)
     """Give whole groups to folds, largest first, each to the fold that has fewest rows (ties at random)."""
     names, codes = np.unique(groups, return_inverse=True)
     if len(names) < 2:
-        raise DataError(f"groups= has the single value {names[0]!r}: expected at least two groups, or leave groups out")
+        raise DataError("groups= has a single value: expected at least two groups, or leave groups out")
     count = min(_count(len(target)), len(names))
     repeats = REPEATS if len(target) <= 5000 else 1
     sizes = np.bincount(codes)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -24,6 +26,8 @@ from autoglm.prep.store import store
 
 LOOKED = 40  # cells by which a column is judged
 PROBED = 16  # cells by which the time that a network takes is judged
+LOADING, LEAST = 3.5, 0.002  # seconds that importing PyTorch takes, and that no network looks at a cell in fewer
+NO_TIME = "no time for a pre-trained network"  # how the note begins by which `found` knows
 TOGETHER = 64  # rows that are kept at once: what a kill can lose
 
 
@@ -163,30 +167,44 @@ def looked(
     Column
         As it was; its notes say why the network did not look.
     """
+    here = np.flatnonzero(~column.missing)
+    least = _least(len(here), threads)
+    if least > until - monotonic():
+        return replace(column, notes=(*column.notes, _no_time(least, until)))
     try:
         summary = network()
     except MissingExtraError as missing:
         hints = (f"no pre-trained network looked at it: {missing}",) if hint else ()
         return replace(column, notes=(*column.notes, *hints))
-    here = np.flatnonzero(~column.missing)
     if not len(here):
         return column
     probe = column.take(here[np.linspace(0, len(here) - 1, min(PROBED, len(here))).astype(np.intp)])
     within(probe.take(np.arange(1)), summary, until, threads, seed)  # loads the network
     began = monotonic()
     within(probe, summary, until, threads, seed)
-    needed, left = (monotonic() - began) * len(here) / len(probe), until - monotonic()
-    if needed > left:
-        note = (
-            f"no time for a pre-trained network ({needed:.0f} s needed, {max(0.0, left):.0f} s left): give more seconds"
-        )
-        return replace(column, notes=(*column.notes, note))
+    needed = (monotonic() - began) * len(here) / len(probe)
+    if needed > until - monotonic():
+        return replace(column, notes=(*column.notes, _no_time(needed, until)))
     within(column, summary, until, threads, seed)
     return column
 
 
+def _least(cells: int, threads: int) -> float:
+    """Seconds that a network takes at least, so that PyTorch is not imported in vain; 0 where it is not installed."""
+    if not cells or not find_spec("torch"):
+        return 0.0
+    return LEAST * cells / threads + (0.0 if "torch" in sys.modules else LOADING)
+
+
+def _no_time(needed: float, until: float) -> str:
+    left = max(0.0, until - monotonic())
+    return f"{NO_TIME} ({needed:.0f} s needed, {left:.0f} s left): give more seconds"
+
+
 def found(column: Column, network: Callable[[], Summary], seed: Seed) -> Directions:
     """Find the directions of what a network sees; none where it is not installed or has not seen every row."""
+    if any(note.startswith(NO_TIME) for note in column.notes):
+        return Directions.none()
     try:
         summary = network()
     except MissingExtraError:
