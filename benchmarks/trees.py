@@ -1,9 +1,10 @@
-"""Does answering rows in order pay? `flat_trees.margins` against XGBoost asked with the rows as they are.
+"""How fast are many rows answered? XGBoost as it is, rows in order (`flat_trees.margins`), the compiled kernel.
 
 python benchmarks/trees.py
 
-Prints seconds and their ratio for boosted trees and a forest, on a sensor's lagged readings (neighbouring columns
-tell nearly the same) and on independent columns. The answers are checked to be equal, bit by bit.
+Prints nanoseconds a tree and row, and the kernel's ratio to XGBoost in order, for trees of XGBoost and LightGBM and
+a forest, on a sensor's lagged readings (neighbouring columns tell nearly the same) and on independent columns. The
+answers are checked to be equal, bit by bit. The kernel needs numba.
 """
 
 from __future__ import annotations
@@ -12,17 +13,22 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import lightgbm as lgb
 import numpy as np
 import pandas as pd
 import xgboost as xgb
 from speed import readings
 
-from autoglm.prep import flat_trees
+from autoglm.prep import boosters, compiled, flat_trees
+from autoglm.prep.plan import Plan
 
 BULK = 50_000
-REPEATS = 7
-BOOSTED = {"max_depth": 7, "eta": 0.1}, 300
-FOREST = {"max_depth": 14, "eta": 1.0, "num_parallel_tree": 100, "subsample": 0.6, "colsample_bynode": 0.5}, 1
+THREADS = 2
+REPEATS = 5
+ROUNDS = 200
+LEAVES = (15, 31, 63, 127)
+DEPTHS = (6, 7, 8)
+FOREST = {"max_depth": 14, "eta": 1.0, "num_parallel_tree": 100, "subsample": 0.6, "colsample_bynode": 0.5}
 
 
 def tables() -> Iterator[tuple[str, Any, Any]]:
@@ -45,21 +51,43 @@ def seconds(*calls: Callable[[], Any]) -> list[float]:
     return [float(np.median(t)) for t in taken]
 
 
+def ensembles(rows: Any, target: Any) -> Iterator[tuple[str, xgb.Booster]]:
+    """Name and trees of each ensemble."""
+    common = {"objective": "regression", "verbose": -1, "num_threads": THREADS}
+    for leaves in LEAVES:
+        model = lgb.train(common | {"num_leaves": leaves}, lgb.Dataset(rows, target), ROUNDS)
+        flat = flat_trees.from_lightgbm(model.model_to_string())
+        yield f"LightGBM, {leaves} leaves", flat_trees.booster(flat, rows.shape[1], 1)
+    data = xgb.DMatrix(rows, target)
+    for depth in DEPTHS:
+        yield f"XGBoost, depth {depth}", xgb.train({"max_depth": depth, "eta": 0.1, "nthread": THREADS}, data, ROUNDS)
+    yield "forest", xgb.train(FOREST | {"nthread": THREADS}, data, 1)
+
+
+def compared(booster: xgb.Booster, many: Any) -> list[float]:
+    """Seconds of XGBoost as it is, in order, and of the kernel; all answers are the same."""
+    plan = Plan.of(booster, 1)
+    expected = booster.inplace_predict(many, predict_type="margin")
+    assert np.array_equal(flat_trees.margins(booster, many, 1, THREADS)[:, 0], expected)
+    assert np.array_equal(compiled.margins(plan, many, THREADS)[:, 0], expected)
+    return seconds(
+        lambda: booster.inplace_predict(many, predict_type="margin"),
+        lambda: flat_trees.margins(booster, many, 1, THREADS),
+        lambda: compiled.margins(plan, many, THREADS),
+    )
+
+
 def main() -> None:
     """Print the table."""
-    print(f"{BULK:,} rows, 2 threads, median of {REPEATS}\n")
-    print("| columns | trees | as they are | in order | ratio |\n|---|---|---:|---:|---:|")
+    print(f"{BULK:,} rows, {THREADS} threads, median of {REPEATS}; nanoseconds a tree and row\n")
+    print("| columns | trees | as they are | in order | kernel | ratio |\n|---|---|---:|---:|---:|---:|")
     for name, rows, target in tables():
         many = rows[np.random.default_rng(1).integers(0, len(rows), BULK)]
-        for kind, (settings, rounds) in (("boosted", BOOSTED), ("forest", FOREST)):
-            booster = xgb.train(settings | {"nthread": 2}, xgb.DMatrix(rows, target), rounds)
-            plain = booster.inplace_predict(many, predict_type="margin")
-            assert np.array_equal(flat_trees.margins(booster, many, 1, 2)[:, 0], plain)
-            before, after = seconds(
-                lambda: booster.inplace_predict(many, predict_type="margin"),  # noqa: B023
-                lambda: flat_trees.margins(booster, many, 1, 2),  # noqa: B023
-            )
-            print(f"| {name} | {kind} | {before:.3f} s | {after:.3f} s | {before / after:.2f} |")
+        for kind, booster in ensembles(rows, target):
+            taken = compared(booster, many)
+            plain, ordered, compiled = (t / BULK / boosters.count(booster) * 1e9 for t in taken)
+            ratio = ordered / compiled
+            print(f"| {name} | {kind} | {plain:.1f} | {ordered:.1f} | {compiled:.1f} | {ratio:.1f} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from autoglm.core.shelf import plugin
 from autoglm.core.task import Task
 from autoglm.ensembles.committee import Committee
 from autoglm.learners import Limits
-from autoglm.prep import grove
+from autoglm.prep import boosters, grove
 from autoglm.testing.learners import TASKS, tables
 
 TREES = {"lightgbm": {"means": True, "crosses": 3, "rounds": 20}, "xgboost": {"rounds": 20}, "forest": {"trees": 10}}
@@ -45,7 +45,7 @@ def test_files_of_another_version_are_answered_one_by_one(
 ) -> None:
     voters, features = members(TASKS[0], "numbers only")
     expected = Committee.of(voters, features.dense.shape[1]).predict(features)
-    monkeypatch.setattr(grove, "_INFO", b"renamed")
+    monkeypatch.setattr(boosters, "_INFO", b"renamed")
     committee = Committee.of(voters, features.dense.shape[1])
     assert len(committee.seats) == 6
     assert "one model at a time" in caplog.text

@@ -31,7 +31,12 @@ PARTS = (
     "threadpoolctl",
     "xgboost-cpu",
 )
-EXTRAS = {"polars": "polars", "torch": "deep", "bokeh-sampledata": "demo"}  # package -> extra that brings it
+EXTRAS = {
+    "polars": "polars",
+    "numba": "fast",
+    "torch": "deep",
+    "bokeh-sampledata": "demo",
+}  # package -> extra that brings it
 SHELVES = ("learners", "encoders", "samplers")
 PACKAGES = {"sklearn": "scikit-learn", "xgboost": "xgboost-cpu"}  # where pip's name is not the import's
 LEAST_MEMORY, LEAST_DISK = 1e9, 1e9  # bytes free, below which a fit on a common table is at risk

@@ -53,8 +53,8 @@ class Committee:
 
 
 def _planted(trees: list[tuple[float, TreeModel]], n_features: int) -> list[tuple[float, Any]]:
-    if len(trees) < 2:
-        return list(trees)
+    if not trees:
+        return []
     shares, models = zip(*trees, strict=True)
     try:
         return [(1.0, Grove.of(models, shares, n_features))]
