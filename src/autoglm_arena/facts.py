@@ -12,7 +12,7 @@ from autoglm_arena.blocks import place as place_of
 from autoglm_arena.book import Row
 from autoglm_arena.chapters import MARK
 from autoglm_arena.fields import Field
-from autoglm_arena.page import Block, Chapter, Code, Entry, Heading, Table, Words, number, table
+from autoglm_arena.page import MISSING, Block, Chapter, Code, Entry, Heading, Table, Words, number, table
 
 LAST = 400  # letters of last words that are shown
 HASH = 12  # digits of a hash that are shown
@@ -52,10 +52,15 @@ def _environments(choice: Choice, labels: Mapping[Environment, str]) -> Table:
         rows = [r for r in choice.rows if environment_of(r) == env and r["state"] in cells.PLAYED]
         aside = [r for r in choice.aside if environment_of(r) == env]
         times = sorted(row["time"] for row in (*rows, *aside) if row.get("time"))
-        facts = (str(fact) if fact != "" else "–" for fact in env)
+        facts = (fact if isinstance(fact, int) else str(fact or MISSING) for fact in env)
         counts = (len(rows), cells.count(rows), len(aside))
-        lines.append((label, *facts, *counts, times[0] if times else "–", times[-1] if times else "–"))
+        lines.append((label, *facts, *counts, *(_minute(times[i]) if times else MISSING for i in (0, -1))))
     return table(_ENVIRONMENT, lines)
+
+
+def _minute(time: str) -> str:
+    """Return a time of the book without seconds and zone."""
+    return time[:16].replace("T", " ")
 
 
 _ENVIRONMENT: tuple[str, ...] = ("", "Processor", "Cores", "Memory MB", "System", "Kernel", "Python")
