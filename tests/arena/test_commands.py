@@ -87,6 +87,13 @@ def test_a_plan_with_a_typo_is_refused(
     assert not plan.with_name("book.jsonl").exists()
 
 
+def test_a_second_run_on_one_book_is_refused(plan: Path, capsys: pytest.CaptureFixture[str]):
+    with book.writing(plan.with_name("book.jsonl")):
+        assert main(["run", str(plan)]) == 1
+    error = capsys.readouterr().err
+    assert "is being written by process" in error and error.count("\n") == 1
+
+
 def test_unknown_rows_and_contestants(plan: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["replay", "ffffffff", "--book", str(plan.with_name("book.jsonl"))]) == 1
     assert "no row 'ffffffff'" in capsys.readouterr().err
