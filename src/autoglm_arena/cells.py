@@ -87,6 +87,11 @@ def grouped(rows: Iterable[Thing], by: Callable[[Thing], Any]) -> dict[Any, list
     return dict(groups)
 
 
+def count(rows: Iterable[Row]) -> int:
+    """Return how many cells rows are from, of each budget."""
+    return len({(cell(row), budget(row)) for row in rows})
+
+
 def marked(row: Row) -> bool:
     """Whether others used the machine before or during the match, so that its times are doubtful."""
     return bool(row.get("disturbed")) or (row.get("load_before") or 0.0) > CROWDED
@@ -105,24 +110,17 @@ def imputed(row: Row, peers: Iterable[Row]) -> float:
     return float(known[0]) if known else max((r["error"] for r in peers if not failed(r)), default=math.nan)
 
 
-def mixed(rows: Sequence[Row]) -> list[str]:
-    """Name every controlled variable that differs between rows, with what was found; empty when all are equal.
+def hardware(row: Row) -> tuple[str, int]:
+    """Return processor and cores of a row: times on two of them are not compared."""
+    card = row.get("machine") or {}
+    return str(card.get("cpu") or ""), int(card.get("cores") or 0)
 
-    Notes
-    -----
-    Machine, threads and memory must be the same for all, the rows' hash for each data set (per track), lock and commit
-    for each contestant.
-    """
+
+def mixed(rows: Sequence[Row]) -> list[str]:
+    """Name every data set (per track) whose rows differ between matches, with both hashes; empty when none does."""
     found = []
-    for key in ("cpu", "cores", "memory_mb", "os", "kernel", "python"):
-        found += _differing(f"machine: {key}", ((row.get("machine") or {}).get(key) for row in rows))
-    for key in ("threads", "memory_mb"):
-        found += _differing(key, (row.get(key) for row in rows))
     for (data, track), group in grouped(rows, lambda row: (row["data"], row["track"])).items():
         found += _differing(f"rows of {data} ({track})", (row.get("data_hash") for row in group))
-    for name, group in grouped(rows, lambda row: row["contestant"]).items():
-        found += _differing(f"lock of {name}", ((row.get("environment") or {}).get("lock") for row in group))
-        found += _differing(f"commit of {name}", (row.get("commit") for row in group))
     return found
 
 

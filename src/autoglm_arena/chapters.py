@@ -3,61 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from autoglm_arena import cells, plots, stats
 from autoglm_arena.book import Row
 from autoglm_arena.cells import Comparison
+from autoglm_arena.fields import TRACKS, Field
 from autoglm_arena.page import MISSING, Block, Chapter, Entry, Heading, Picture, Table, Words, number, share, table
 
 FEWEST_RATED = 5  # data sets; with fewer, who lost nothing has no rating to speak of
 WORST = 60  # defeats that are listed; the others are counted
-TRACKS = {"raw": "Raw columns", "features": "The same features for everyone"}
 MEASURES = ("accuracy", "f1_macro", "balanced_accuracy")
 DOMAINS = "domains/"
 MARK = "†"  # times are doubtful: others used the machine
-
-
-@dataclass(frozen=True, eq=False)
-class Field:
-    """The rows of one track, scenario and budget, and what may be compared of them.
-
-    Parameters
-    ----------
-    title
-        Track, scenario and budget in words.
-    track, scenario
-        As in the plan.
-    rows
-        All rows, played or not.
-    found
-        The comparison; None where no cell was played by two contestants.
-    """
-
-    title: str
-    track: str
-    scenario: str
-    rows: tuple[Row, ...]
-    found: Comparison | None
-
-
-def fields(rows: Sequence[Row]) -> list[Field]:
-    """Return the fields of a book: raw columns as they are first, then the features, then imbalanced classes."""
-    groups = cells.grouped(rows, lambda row: (row["scenario"], row["track"], cells.budget(row)))
-    order = sorted(groups, key=lambda key: (key[0] != "as is", key[1] != "raw", key[2]))
-    return [
-        Field(
-            title=f"{TRACKS.get(track, track)}, {scenario} · {seconds:g} s, {threads} threads, {memory:,} MB",
-            track=track,
-            scenario=scenario,
-            rows=tuple(groups[key]),
-            found=cells.compare(groups[key]),
-        )
-        for key in order
-        for scenario, track, (seconds, threads, memory) in [key]
-    ]
 
 
 def defeats(rows: Sequence[Row], ours: str) -> Chapter:
@@ -98,20 +57,20 @@ def league(found: Sequence[Field], ours: str) -> Chapter:
             "error by which the best is better; both, and the ranks, are means over data sets after the mean over "
             "seeds. Brackets hold 95 % intervals from resampling data sets. Elo is a Bradley–Terry rating, given from "
             f"{FEWEST_RATED} data sets on; the anchor has 1,000. A failed match counts as a constant answer. Seconds, "
-            "milliseconds and MB are medians."
+            "milliseconds and MB are medians. Errors are only compared within a cell, and a cell is of one environment."
         )
     ]
     for field in found:
-        blocks += [Heading(field.title), *_league(field.found, ours)]
+        blocks += [Heading(field.title), *_league(field, field.found, ours)]
         kinds = cells.grouped(field.rows, lambda row: row.get("modality") or "")
         kinds.pop("", None)
         for kind, rows in kinds.items() if len(kinds) > 1 else ():
             if part := cells.compare(rows):
-                blocks += [Heading(f"{field.title} · only {kind}"), *_league(part, ours)]
+                blocks += [Heading(f"{field.title} · only {kind}"), *_league(field, part, ours)]
     return Chapter("league", "League tables", tuple(blocks))
 
 
-def _league(found: Comparison | None, ours: str) -> list[Block]:
+def _league(field: Field, found: Comparison | None, ours: str) -> list[Block]:
     if found is None:
         return [Words("No cell was played by two contestants: there is nothing to compare yet.")]
     said = f"{_sets(len(found.data))}, {found.cells} cells (a data set and a seed) that all of these have played"
@@ -119,6 +78,10 @@ def _league(found: Comparison | None, ours: str) -> list[Block]:
     if found.left_out:
         few = ", ".join(f"{name} ({count})" for name, count in found.left_out.items())
         said += f". Not compared, because they played fewer than half of the cells: {few}"
+    parts = field.by_environment(found.rows)
+    if len(parts) > 1:
+        counts = ", ".join(f"{label} ({cells.count(rows)})" for label, rows in parts.items())
+        said += f". Cells by environment: {counts}; seconds, milliseconds and MB are medians over all of them"
     blocks: list[Block] = [Words(said + "."), _standings(found, ours)]
     if test := stats.difference(found):
         chance = "" if test.p_value is None else f"Friedman's test: p = {test.p_value:.3g}. "
@@ -221,7 +184,10 @@ def pictures(found: Sequence[Field], ours: str) -> Chapter:
             blocks.append(Picture("A bar joins contestants that do not differ significantly", drawing))
         if timed:
             drawing = plots.scatter(timed, stats.pareto(standings), mine=ours)
-            blocks.append(Picture("Filled dots: nobody is better in both error and time", drawing))
+            several = list(field.by_environment(field.found.rows))
+            said = "Filled dots: nobody is better in both error and time"
+            said += f"; seconds are medians over the environments {', '.join(several)}" * (len(several) > 1)
+            blocks.append(Picture(said, drawing))
         blocks.append(Picture("Every data set", plots.dots(by_data, mine=ours)))
     return Chapter("plots", "Plots", tuple(blocks or [Words("There is nothing to draw yet.")]))
 
@@ -235,14 +201,13 @@ def classes(found: Sequence[Field]) -> Chapter:
             "all have played, in every scenario it shows; a failed match has no measures and is left out of the means."
         )
     ]
-    for (track, limits), group in cells.grouped(found, lambda f: (f.track, cells.budget(f.rows[0]))).items():
+    for (track, limits), group in cells.grouped(found, lambda f: (f.track, f.limits)).items():
         rows = {f.scenario: cells.compare([r for r in f.rows if r.get("metric") not in (None, "rmse")]) for f in group}
         parts = {scenario: part for scenario, part in rows.items() if part is not None}
         shared = set.intersection(*(set(part.data) for part in parts.values())) if parts else set()
         if shared:
-            seconds, threads, memory = limits
-            title = f"{TRACKS.get(track, track)} · {seconds:g} s, {threads} threads, {memory:,} MB · "
-            blocks += [Heading(f"{title}{_sets(len(shared))}"), _classes(parts, shared)]
+            title = f"{TRACKS.get(track, track)} · {limits} · {_sets(len(shared))}"
+            blocks += [Heading(title), _classes(parts, shared)]
     return Chapter("classes", "Accuracy against F1", tuple(blocks))
 
 

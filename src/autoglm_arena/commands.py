@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import asdict, replace
+from itertools import chain
 from pathlib import Path
 
 import click
 
-from autoglm_arena import book, contestants, data, machine, plan, replaying, run, soak, venvs
+from autoglm_arena import blocks, book, contestants, data, due, machine, plan, replaying, run, soak, venvs
 from autoglm_arena.book import Row
 from autoglm_arena.contestants import Contestant
 from autoglm_arena.errors import ArenaError
@@ -91,20 +93,39 @@ def _installed(found: Contestant) -> str:
 @click.argument("file", metavar="PLAN", type=click.Path(path_type=Path))
 @BOOK
 @click.option("--list", "only_list", is_flag=True, help="Print the matches and whether they are settled; play nothing.")
-def run_(file: Path, path: Path | None, only_list: bool) -> None:
-    """Play what the book lacks. Stop it at any time: the same call goes on."""
+@click.option("--ours-again", is_flag=True, help="Also play ours where its commit is not the present one.")
+@click.option("--failed-again", is_flag=True, help="Also play what failed or was not installed, as after a cure.")
+@click.option("--minutes", type=click.FloatRange(min=0), default=math.inf, help="Begin no match after so many.")
+def run_(file: Path, path: Path | None, only_list: bool, ours_again: bool, failed_again: bool, minutes: float) -> None:
+    """Play what the book lacks, cell by cell. Stop it at any time: the same call goes on.
+
+    A cell that was begun in another environment (processor, cores, memory, system, kernel, Python) is played anew as a
+    whole; one that is finished is left alone. $ARENA_LOCK names a lock file that is held while a match is played.
+    """
     found, scripts = _plan(file)
     path = path or file.with_name("book.jsonl")
-    matches = found.matches()
+    again = [due.OURS_AGAIN] * ours_again + [due.FAILED_AGAIN] * failed_again
     if only_list:
-        rows = book.read(path)
-        for match in matches:
-            commit = run.our_commit() if match.contestant == contestants.OURS else ""
-            state = "played " if run.settled(match, rows, commit) else "missing"
-            click.echo(f"{match.id} {state} {_named(asdict(match))}")
+        _list(found.matches(), path, again)
         return
-    run.run(matches, scripts, path, _tell)
-    click.echo(f"{len(matches)} matches settled: arena report {file}")
+    summary = run.run(found.matches(), scripts, path, _tell, again=again, minutes=minutes)
+    click.echo(f"stopped after {minutes:g} minutes, the same call goes on; " * summary.late + _summary(summary))
+    click.echo(f"report: arena report {file}")
+
+
+def _list(matches: Sequence[Match], path: Path, again: Container[str]) -> None:
+    """Print every match in the order of play, whether it is settled, and why it is played or left alone."""
+    rows = due.valid(book.read(path), again, run.our_commit())
+    for state in chain(*due.states(matches, rows, blocks.of_machine(machine.card()))):
+        done = "played " if state.settled else "missing"
+        click.echo(f"{state.match.id} {done} {_named(asdict(state.match))}" + f" ({state.why})" * bool(state.why))
+
+
+def _summary(done: run.Summary) -> str:
+    return (
+        f"{done.played} matches played, {done.settled} of {done.matches} settled, "
+        f"{done.whole} of {done.cells} cells finished"
+    )
 
 
 @arena.command()
@@ -119,8 +140,8 @@ def report(file: Path, path: Path | None, out: Path | None, ours: str) -> None:
     from autoglm_arena import report as reports
 
     found, _ = _plan(file)
-    rows = run.counted(book.read(path or file.with_name("book.jsonl")), found.matches())
-    written = reports.report(rows, ours=ours, title=found.title)
+    rows = book.read(path or file.with_name("book.jsonl"))
+    written = reports.report(blocks.choose(rows, found.matches()), ours=ours, title=found.title)
     out = out or file.parent
     out.mkdir(parents=True, exist_ok=True)
     for name, text in (("report.html", written.html), ("report.md", written.markdown)):

@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from autoglm_arena import data, machine, measures, venvs, watch
+from autoglm_arena.blocks import ABSENT, NOT_INSTALLED
 from autoglm_arena.book import Row
 from autoglm_arena.contestants import Contestant
 from autoglm_arena.errors import ArenaError
@@ -24,7 +25,7 @@ QUIET = 0.3  # cores that others may use when a match starts
 PATIENCE = 30.0  # seconds to wait for that
 DISTURBED = 0.05  # share of the cores that others may use during a match
 CALM = 1.0  # CPU seconds that others may use in any match: the kernel's own share of a short one
-UNSUPPORTED, UNREACHABLE, NOT_INSTALLED = "unsupported", "unreachable", "not installed"
+UNSUPPORTED, UNREACHABLE = ABSENT
 
 
 def play(match: Match, contestant: Contestant, commit: str = "") -> Row:

@@ -78,15 +78,14 @@ class Play:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is played, block by block, a seed at a time."""
+    """What is played: block by block as written, within a block a seed at a time."""
 
     title: str
     plays: tuple[Play, ...]
 
     def matches(self) -> list[Match]:
-        """Every match once, ordered by seed, so that a run that is stopped has whole seeds."""
-        every = dict.fromkeys(match for play in self.plays for match in play.matches())
-        return sorted(every, key=lambda match: match.seed)
+        """Every match once, where it is named first: what matters most stands at the top of a plan."""
+        return list(dict.fromkeys(match for play in self.plays for match in play.matches()))
 
 
 def read(path: Path, lists: Mapping[str, list[str]], contestants: Iterable[str]) -> Plan:

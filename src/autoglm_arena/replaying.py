@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from statistics import stdev
 
+from autoglm_arena.blocks import key
 from autoglm_arena.book import Row
 from autoglm_arena.contestants import Contestant
 from autoglm_arena.match import play
-from autoglm_arena.run import key, our_commit, same
+from autoglm_arena.run import our_commit, same
+from autoglm_arena.turns import turn
 
 NOISE = 0.03  # relative difference of error that a time budget on a shared machine explains; see the report's stability
 
@@ -15,7 +17,8 @@ NOISE = 0.03  # relative difference of error that a time budget on a shared mach
 def replay(rows: list[Row], contestant: Contestant) -> str:
     """Play the match of `rows` (all the book has of it) again; return what is equal and what is not, for people."""
     old = rows[-1]
-    new = play(key(old), contestant, our_commit() if old["commit"] else "")
+    with turn():
+        new = play(key(old), contestant, our_commit() if old["commit"] else "")
     lines = [f"{'':16} {'book':>12} {'again':>12}"]
     for name in ("state", "score", "error", "fit_seconds", "wall", "cpu_seconds", "peak_mb"):
         lines.append(f"{name:16} {_short(old.get(name)):>12} {_short(new.get(name)):>12}")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from autoglm_arena import cells, chapters, facts, page
+from autoglm_arena import blocks, cells, chapters, facts, fields, page
+from autoglm_arena.blocks import Choice
 from autoglm_arena.book import Row
 from autoglm_arena.errors import ArenaError
 from autoglm_arena.page import Chapter
@@ -19,13 +20,13 @@ class Report:
     markdown: str
 
 
-def report(rows: Sequence[Row], *, ours: str, title: str) -> Report:
+def report(choice: Choice, *, ours: str, title: str) -> Report:
     """Write the report of a book.
 
     Parameters
     ----------
-    rows
-        One per match, as `run.counted` returns them.
+    choice
+        The rows that count, and those set aside, as `blocks.choose` returns them.
     ours
         The contestant whose defeats come first.
     title
@@ -34,40 +35,41 @@ def report(rows: Sequence[Row], *, ours: str, title: str) -> Report:
     Raises
     ------
     ArenaError
-        There are no rows, or rows of one budget differ in the machine, the data or a contestant's environment.
+        There are no rows, or matches of one budget on one data set had different rows of it.
     """
+    rows = choice.rows
     if not rows:
         raise ArenaError("the book has no row of this plan: play first (arena run PLAN)")
     refuse_mixed(rows)
-    fields = chapters.fields(rows)
+    found = fields.fields(rows, blocks.labels([*rows, *choice.aside]))
     every: list[Chapter | None] = [
-        facts.environment(rows, ours),
+        facts.environment(choice, ours),
         chapters.defeats(rows, ours),
-        chapters.league(fields, ours),
-        chapters.data(fields),
-        chapters.pictures(fields, ours),
-        chapters.classes(fields),
-        chapters.domains(fields),
-        facts.efficiency(fields),
+        chapters.league(found, ours),
+        chapters.data(found),
+        chapters.pictures(found, ours),
+        chapters.classes(found),
+        chapters.domains(found),
+        facts.efficiency(found),
         facts.failures(rows),
         facts.miniatures(rows),
         facts.reproduce(rows, ours),
     ]
-    found = [chapter for chapter in every if chapter is not None]
-    return Report(html=page.html(title, found), markdown=page.markdown(title, found))
+    written = [chapter for chapter in every if chapter is not None]
+    return Report(html=page.html(title, written), markdown=page.markdown(title, written))
 
 
 def refuse_mixed(rows: Sequence[Row]) -> None:
-    """Refuse rows that may not be compared; budgets may differ, because every table is of one budget.
+    """Refuse matches that were played on different rows of one data set, as on a miniature and on the real one.
 
     Raises
     ------
     ArenaError
-        It names every controlled variable that differs, with what was found.
+        It names every such data set with what was found.
     """
     differing = [said for group in cells.grouped(rows, cells.budget).values() for said in cells.mixed(group)]
     if differing:
         raise ArenaError(
-            f"rows that differ in a controlled variable are not compared: {'; '.join(dict.fromkeys(differing))}; "
+            f"matches on different rows are not compared: {'; '.join(dict.fromkeys(differing))}; "
             "report each kind from a book of its own"
         )

@@ -41,6 +41,31 @@ def test_run_then_list_then_replay(plan: Path, capsys: pytest.CaptureFixture[str
     assert "equal within the noise" in capsys.readouterr().out
 
 
+def test_run_says_where_the_plan_stands(plan: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["run", str(plan), "--minutes", "0"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("stopped after 0 minutes, the same call goes on; 0 matches played, 0 of 1 settled")
+    assert main(["run", str(plan), "--minutes", "5"]) == 0
+    assert "1 matches played, 1 of 1 settled, 1 of 1 cells finished\n" in capsys.readouterr().out
+
+
+def test_list_says_what_another_environment_means(plan: Path, capsys: pytest.CaptureFixture[str]):
+    path = plan.with_name("book.jsonl")
+    assert main(["run", str(plan)]) == 0
+    (row,) = book.read(path)
+    path.unlink()
+    book.append(path, row | {"machine": row["machine"] | {"kernel": "0.1"}})
+    capsys.readouterr()
+    assert main(["run", str(plan), "--list"]) == 0
+    assert "played  small seed 1 fair (in another environment: kernel 0.1 there," in capsys.readouterr().out
+    plan.write_text(PLAN.replace('"fair.py"', '"fair.py", "other.py"'))
+    plan.with_name("other.py").write_text(plan.with_name("fair.py").read_text())
+    assert main(["run", str(plan), "--list"]) == 0
+    said = capsys.readouterr().out
+    assert said.count("(the whole cell anew, it was begun in another environment: kernel 0.1 there,") == 2
+    assert main(["run", str(plan), "--list", "--failed-again", "--ours-again"]) == 0
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
@@ -60,6 +85,13 @@ def test_a_plan_with_a_typo_is_refused(
     error = capsys.readouterr().err
     assert says in error and error.count("\n") == 1
     assert not plan.with_name("book.jsonl").exists()
+
+
+def test_a_second_run_on_one_book_is_refused(plan: Path, capsys: pytest.CaptureFixture[str]):
+    with book.writing(plan.with_name("book.jsonl")):
+        assert main(["run", str(plan)]) == 1
+    error = capsys.readouterr().err
+    assert "is being written by process" in error and error.count("\n") == 1
 
 
 def test_unknown_rows_and_contestants(plan: Path, capsys: pytest.CaptureFixture[str]):

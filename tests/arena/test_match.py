@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from autoglm_arena import match, venvs
+from autoglm_arena import machine, match, venvs
 from autoglm_arena.errors import ArenaError
 from autoglm_arena.plan import Match
 
@@ -48,12 +48,13 @@ def test_a_contestant_never_sees_the_answers(write_data: Any, script: Any):
         ("import time; time.sleep(60)", "killed after 3 s", ""),
         ("x = [bytearray(50_000_000) for _ in range(60)]\n    import time; time.sleep(60)", "killed at 500 MB", ""),
         ("import os; os._exit(0)", "no answers", ""),
+        ("import os\n    for _ in range(6): os.fork()\n    import time; time.sleep(60)", "killed at 500 MB", ""),
         ("return lambda rows: __import__('pandas').DataFrame({'yes': [.5]})", "unusable answers", "1 answers for 30"),
         (HALVES.replace("[.5]", "[float('nan')]"), "unusable answers", "not finite"),
         (HALVES.replace("'no': [.5]", "'no': [.9]"), "unusable answers", "do not sum to 1"),
         (HALVES.replace("'no'", "'maybe'").replace("'yes'", "'never'"), "unusable answers", "expected classes"),
     ],
-    ids=["raises", "dies", "hangs", "eats", "leaves", "rows", "nan", "sums", "classes"],
+    ids=["raises", "dies", "hangs", "eats", "leaves", "forks", "rows", "nan", "sums", "classes"],
 )
 def test_a_failure_is_a_row(
     write_data: Any, script: Any, monkeypatch: pytest.MonkeyPatch, fit: str, exit_: str, says: str
@@ -64,6 +65,22 @@ def test_a_failure_is_a_row(
     assert (row["state"], row["exit"]) == ("failed", exit_), row["last_words"]
     assert says in row["last_words"]
     assert row["error"] is None and row["constant_error"] == 0.5
+
+
+def test_answers_in_another_order_are_put_in_order(write_data: Any, script: Any):
+    write_data()
+    fit = "import pandas as pd\n    def answer(rows):\n        rows = rows.sort_values('a')\n        "
+    fit += "yes = (rows['a'] > 0).astype(float)\n        return pd.DataFrame({'no': 1 - yes, 'yes': yes})\n    "
+    fit += "return answer"
+    row = match.play(GAME, script("sorter", fit))
+    assert (row["state"], row["score"]) == ("ok", 1.0), row["last_words"]
+
+
+def test_nothing_is_alive_after_a_match(write_data: Any, script: Any):
+    write_data()
+    fork = "import subprocess\n    for _ in range(5): subprocess.Popen(['sleep', '60'], start_new_session=True)\n    "
+    assert match.play(GAME, script("forker", fork + HALVES))["state"] == "ok"
+    assert not machine.descendants()
 
 
 def test_a_gigabyte_of_words_keeps_its_last(write_data: Any, script: Any):

@@ -2,10 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from autoglm_arena import plan
+from autoglm_arena import contestants, data, plan
 from autoglm_arena.errors import ArenaError
 
 LISTS = {"few": ["german", "letter"], "one": ["meats"]}
+NINE = Path(__file__).parents[2] / "experiments" / "nine" / "plan.toml"
 PLAYERS = ["autoglm", "flaml", "forest"]
 
 
@@ -35,7 +36,7 @@ def test_blocks_inherit_and_lists_become_their_members(tmp_path: Path) -> None:
     matches = found.matches()
     assert found.title == "A small one"
     assert len(matches) == 3 * 2 * 2 + 2
-    assert [m.seed for m in matches] == sorted(m.seed for m in matches)
+    assert [m.seed for m in matches] == [2] * 6 + [1] * 6 + [1] * 2, "as written: block by block, seed by seed"
     assert {m.seconds for m in matches if m.scenario == "imbalanced"} == {5.5}
     assert len({m.id for m in matches}) == len(matches)
 
@@ -73,3 +74,19 @@ def test_what_is_wrong_is_said_with_its_place(tmp_path: Path, text: str, says: s
 def test_no_plan(tmp_path: Path) -> None:
     with pytest.raises(ArenaError, match="no plan at"):
         plan.read(tmp_path / "none.toml", LISTS, PLAYERS)
+
+
+def test_the_comparison_begins_with_what_matters_most() -> None:
+    found = plan.read(NINE, data.lists(), contestants.shipped()).matches()
+    lists = {name: group for group, names in data.lists().items() for name in names}
+    order = dict.fromkeys((lists[m.data], m.track, m.scenario, m.seed) for m in found)
+    assert list(order) == [
+        ("nine", "features", "as is", 1),
+        ("tables-test", "raw", "as is", 1),
+        ("nine", "features", "as is", 2),
+        ("tables-test", "raw", "as is", 2),
+        ("nine", "raw", "as is", 1),
+        ("domains", "features", "as is", 1),
+        ("nine", "features", "imbalanced", 1),
+        ("tables-test", "raw", "imbalanced", 1),
+    ]

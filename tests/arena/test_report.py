@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from autoglm_arena import page
+from autoglm_arena import blocks, page
+from autoglm_arena import report as reports
 from autoglm_arena.book import Row
 from autoglm_arena.errors import ArenaError
-from autoglm_arena.report import report
 
 CHAPTERS = [
     "environment",
@@ -46,6 +46,10 @@ BOOK = [
     row("beer", "forest", 0.3, miniature=True),
     row("beer", "linear", None, miniature=True),
 ]
+
+
+def report(rows: list[Row], *, ours: str, title: str) -> reports.Report:
+    return reports.report(blocks.choose(rows), ours=ours, title=title)
 
 
 def section(html: str, key: str) -> str:
@@ -113,10 +117,60 @@ def test_failures_and_what_was_not_played() -> None:
     assert "1 of 9 matches failed" in found
 
 
-def test_mixed_rows_are_refused() -> None:
-    other = row("wine", "slow", 0.2, machine=MACHINE | {"cpu": "Model 9"})
-    with pytest.raises(ArenaError, match="cpu: Model 7, Model 9"):
+def test_matches_on_different_rows_are_refused() -> None:
+    other = row("wine", "slow", 0.2, data_hash="e" * 64)
+    with pytest.raises(ArenaError, match=r"rows of wine \(raw\): f{64}, e{64}"):
         report([*BOOK, other], ours="ours", title="t")
+
+
+def test_kernels_are_blocks_of_one_league() -> None:
+    """A cell of each kernel: one league over both, times of each for itself, every environment listed."""
+    html = report([*of("wine", "6.1"), *of("beer", "6.2")], ours="ours", title="t").html
+    league = section(html, "league")
+    assert league.count("2 data sets, 2 cells") == 1
+    assert "Cells by environment: E1 (1), E2 (1); seconds, milliseconds and MB are medians over all of them" in league
+    titles = re.findall(r"<h3>(.*?)</h3>", section(html, "efficiency"))
+    assert [title[-16:] for title in titles] == ["· environment E1", "· environment E2"]
+    lines = re.findall(
+        r"<tr><td>(E\d)</td>.*?<td>(6\.\d)</td>.*?>3</td>.*?>1</td>.*?>0</td>", section(html, "environment")
+    )
+    assert lines == [("E1", "6.1"), ("E2", "6.2")]
+    assert "medians over the environments E1, E2" in section(html, "plots")
+
+
+def test_what_is_set_aside_is_listed() -> None:
+    begun = of("wine", "6.2")[:2]
+    html = report([*of("wine", "6.1"), *begun], ours="ours", title="t").html
+    found = section(html, "environment")
+    assert "2 matches are set aside" in found
+    assert re.search(r"wine</td>.*?E2</td>.*?ours, forest</td>.*?E1</td>", found)
+    assert "environment E1" in section(html, "efficiency") and "E2" not in section(html, "efficiency")
+    assert "set aside:" not in report(BOOK, ours="ours", title="t").html
+
+
+def test_processors_are_reported_apart() -> None:
+    other = [r | {"machine": MACHINE | {"cpu": "Model 9", "cores": 4}} for r in of("beer", "6.1")]
+    html = report([*of("wine", "6.1"), *other], ours="ours", title="t").html
+    titles = re.findall(r"<h3>(.*?)</h3>", section(html, "league"))
+    assert [title.split(" · ")[-1] for title in titles] == ["Model 7, 2 cores", "Model 9, 4 cores"]
+    assert section(html, "league").count("1 data set, 1 cells") == 2
+
+
+def of(data: str, kernel: str) -> list[Row]:
+    machine = MACHINE | {"kernel": kernel}
+    return [r | {"machine": machine, "time": f"2026-01-01T{kernel}"} for r in BOOK if r["data"] == data]
+
+
+def test_commits_and_versions_are_named_with_their_cells() -> None:
+    old = [r | {"commit": "aaa"} if r["contestant"] == "ours" else r for r in BOOK if r["data"] == "wine"]
+    new = [r | {"commit": "bbb"} if r["contestant"] == "ours" else r for r in BOOK if r["data"] == "beer"]
+    new = [r | {"environment": {"lock": "xyz"}} if r["contestant"] == "forest" else r for r in new]
+    html = report(old + new, ours="ours", title="t").html
+    assert "aaa (1 cell), bbb (1 cell)" in section(html, "environment")
+    assert "forest: abc (1 cell), xyz (1 cell)" in section(html, "environment")
+    assert "git checkout bbb" in section(html, "reproduce")
+    assert section(html, "reproduce").count("<td>forest</td>") == 2
+    assert "In several versions" not in report(BOOK, ours="ours", title="t").html
 
 
 def test_budgets_are_reported_apart() -> None:

@@ -160,18 +160,17 @@ def test_defeats_are_within_one_budget() -> None:
 
 
 def test_mixed() -> None:
-    same = {"machine": {"cpu": "x", "cores": 2}, "data_hash": "1", "environment": {"lock": "l"}, "commit": "c"}
-    rows = [row("d", "a", 0.1, **same), row("d", "b", 0.1, **same | {"environment": {"lock": "m"}, "commit": ""})]
+    rows = [row("d", "a", 0.1, data_hash="1"), row("d", "b", 0.1, data_hash="1", machine={"cores": 4}, commit="c")]
     assert cells.mixed(rows) == []
     assert cells.mixed([*rows, row("d", "a", 0.1, track="features", data_hash="2")]) == []
-    for change, says in (
-        ({"machine": {"cpu": "x", "cores": 4}}, "machine: cores: 2, 4"),
-        ({"data_hash": "2"}, "rows of d (raw): 1, 2"),
-        ({"environment": {"lock": "n"}}, "lock of a: l, n"),
-        ({"commit": "e"}, "commit of a: c, e"),
-        ({"memory_mb": 5}, "memory_mb: 1000, 5"),
-    ):
-        assert cells.mixed([*rows, row("d", "a", 0.1, **same | change)]) == [says]
+    assert cells.mixed([*rows, row("d", "a", 0.1, data_hash="2")]) == ["rows of d (raw): 1, 2"]
+
+
+def test_count_and_hardware() -> None:
+    rows = [row("d", "a", 0.1), row("d", "b", 0.1), row("d", "a", 0.1, seconds=600.0), row("e", "a", 0.1)]
+    assert cells.count(rows) == 3
+    assert cells.hardware(row("d", "a", 0.1, machine={"cpu": "x", "cores": 4, "kernel": "6"})) == ("x", 4)
+    assert cells.hardware(row("d", "a", 0.1, machine=None)) == ("", 0)
 
 
 def test_marked() -> None:

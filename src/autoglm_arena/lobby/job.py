@@ -94,7 +94,7 @@ def play(fit: Callable[[Job, pd.DataFrame], Predict]) -> None:
     fitted = time.perf_counter()
     answers = predict(test)
     answered = time.perf_counter()
-    write_answers(answers, Path(job.out))
+    write_answers(in_order(answers, test), Path(job.out))
     report: dict[str, object] = {
         "import_seconds": import_seconds,
         "fit_seconds": fitted - began,
@@ -183,6 +183,12 @@ def folder_bytes(folder: Path) -> int | None:
     """The size of all files in a folder, or None if it holds none."""
     sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
     return sum(sizes) if sizes else None
+
+
+def in_order(answers: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """The answers in the order of the rows, where their index says that they have another."""
+    moved = len(answers) == len(rows) and not answers.index.equals(rows.index)
+    return answers.loc[rows.index] if moved and set(answers.index) == set(rows.index) else answers
 
 
 def write_answers(answers: pd.DataFrame, out: Path) -> None:
