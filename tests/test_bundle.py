@@ -144,6 +144,29 @@ def test_a_manifest_that_points_outside_is_refused(saved: Path, name: str) -> No
         autoglm.load(saved)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda a: a["columns"].pop(),
+        lambda a: a["columns"][0].update(used=False),
+        lambda a: a["members"][0].update(weight="much"),
+        lambda a: a.update(task={}),
+        lambda a: a["task"].update(kind="regression"),
+        lambda a: a.update(offsets="none"),
+        lambda a: a.update(temperature=0.0),
+    ],
+)
+def test_an_edited_manifest_is_refused(saved: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    edit(saved, change)
+    with pytest.raises(FolderError, match="was changed"):
+        autoglm.load(saved)
+
+
+def test_a_manifest_without_its_own_hash_is_read(saved: Path, table: pd.DataFrame) -> None:
+    edit(saved, lambda a: a.pop("sha256"))
+    assert len(autoglm.load(saved).predict(table)) == len(table)
+
+
 def test_a_link_that_leads_outside_is_refused(saved: Path, tmp_path: Path) -> None:
     path = model_file(saved)
     path.rename(tmp_path / "elsewhere")

@@ -1,5 +1,7 @@
 """Predictor: the same kind of frame back, whatever stands in it; errors that say what is missing."""
 
+import re
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from autoglm import AutoML, Predictor
-from autoglm.core.errors import DataError, SchemaError
+from autoglm.core.errors import DataError, DataWarning, SchemaError
 from autoglm.predictor import decide
 
 
@@ -145,3 +147,25 @@ def test_decisions_follow_the_offsets() -> None:
     assert decide(probability, np.zeros(2)).tolist() == [0, 0]
     assert decide(probability, np.array([0.0, 1.0])).tolist() == [1, 0]
     assert decide(probability[:0], np.zeros(2)).tolist() == []
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"x": "0,5"}, r"column 'x': 60 of 60 values are no number as in training \(for instance '0,5'\)"),
+        ({"day": "2021-13-45"}, r"column 'day': 60 of 60 values are no date"),
+        ({"x": "?"}, ""),
+        ({"x": None, "day": None}, ""),
+    ],
+    ids=str,
+)
+def test_values_that_cannot_be_read_as_in_training_are_told(change: dict[str, Any], said: str) -> None:
+    draw = np.random.default_rng(8)
+    days = pd.date_range("2020-01-01", periods=60).astype(str)
+    rows = pd.DataFrame({"x": draw.normal(size=60), "day": days, "y": draw.integers(0, 2, 60)})
+    predictor = AutoML(work=2, learners=["constant"], search="none").fit(rows, "y")
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always", DataWarning)
+        predictor.predict(rows.assign(**change))
+    found = [str(w.message) for w in seen if issubclass(w.category, DataWarning)]
+    assert len(found) == bool(said) and (not said or re.match(said, found[0]))

@@ -7,6 +7,8 @@ not have the hash it names is refused before anything is parsed.
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
 import os
 import shutil
 from pathlib import Path
@@ -46,7 +48,13 @@ def keep(source: Path, place: Path) -> None:
 def seal(folder: Path, about: dict[str, Any], files: list[Path]) -> None:
     """Write the manifest over `files` (below `folder`)."""
     listed = {p.relative_to(folder).as_posix(): {"sha256": sha256(p), "bytes": p.stat().st_size} for p in sorted(files)}
-    write_json(folder / MANIFEST, {"format": FORMAT, "version": __version__, **about, "files": listed})
+    whole = {"format": FORMAT, "version": __version__, **about, "files": listed}
+    write_json(folder / MANIFEST, whole | {"sha256": _digest(whole)})
+
+
+def _digest(about: dict[str, Any]) -> str:
+    """Hash what a manifest says, in whatever order."""
+    return hashlib.sha256(json.dumps(plain(about), sort_keys=True).encode()).hexdigest()
 
 
 def holds(folder: Path, identity: dict[str, Any]) -> bool:
@@ -87,6 +95,8 @@ def unseal(folder: Path) -> dict[str, Any]:
             raise FolderError(_damaged(path, f"no hash of {name!r}"))
         _check(folder, name, expected)
     _check_members(path, about["members"], files)
+    if "sha256" in about and about.pop("sha256") != _digest(about):  # folders of earlier versions do without
+        raise FolderError(_damaged(path, "it does not have its own hash: it was changed"))
     return dict(about)
 
 

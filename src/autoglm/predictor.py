@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from autoglm import bundle, encoders
 from autoglm.core import frames
 from autoglm.core.columns import column
-from autoglm.core.errors import DataError, FolderError, SchemaError, listing, nearest
+from autoglm.core.errors import DataError, DataWarning, FolderError, SchemaError, listing, nearest
 from autoglm.core.features import Features
 from autoglm.core.files import read_json
 from autoglm.core.metrics import METRICS, softmax
@@ -237,6 +238,11 @@ class Predictor:
         ------
         SchemaError
             A column is missing.
+
+        Warns
+        -----
+        DataWarning
+            Many values of a column cannot be read as in training.
         """
         absent = [name for name in self.columns if name not in rows.columns]
         if absent:
@@ -248,7 +254,11 @@ class Predictor:
             return Features(np.empty((len(rows), 0), dtype=np.float32), ())
         files = self.files or rows.attrs.get("folder")
         encodings, gates = self._encodings
-        return closed(gates, encoders.assemble([column(rows[name], files) for name in self.columns], encodings))
+        columns = [column(rows[name], files) for name in self.columns]
+        features = encoders.assemble(columns, encodings)
+        for message in encoders.unread(columns, encodings, features):
+            warnings.warn(message, DataWarning, stacklevel=4)
+        return closed(gates, features)
 
     @cached_property
     def _encodings(self) -> tuple[tuple[encoders.Encoding, ...], tuple[Gate, ...]]:

@@ -76,3 +76,10 @@ def test_repairs_of_the_file_are_told(run: Run, model: Path, tmp_path: Path) -> 
     (tmp_path / "rows.csv").write_bytes("age,plan\n1,família\n".encode("cp1252"))
     done = run("predict", model, tmp_path / "rows.csv")
     assert done.code == 0 and "note: " in done.err and "1252" in done.err
+
+
+def test_values_that_cannot_be_read_are_told_once(run: Run, model: Path, rows: Path, tmp_path: Path) -> None:
+    pd.read_csv(rows).assign(age="forty").to_csv(tmp_path / "odd.csv", index=False)
+    done = run("predict", model, tmp_path / "odd.csv", "--proba")
+    assert done.code == 0 and len(done.err.strip().splitlines()) == 1
+    assert "column 'age': 9 of 9 values are no number as in training (for instance 'forty')" in done.err

@@ -1,4 +1,6 @@
 import json
+import resource
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +23,36 @@ def test_nothing_is_left_aside(tmp_path: Path) -> None:
 
 
 def test_objects_are_never_pickled(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="allow_pickle"):
+    with pytest.raises(ValueError, match="pickled"):
         write_array(tmp_path / "x.npy", np.array([object()]))
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.arange(6.0).reshape(2, 3).T,
+        np.zeros((0, 4), np.float32),
+        np.array([True, False]),
+        np.array(["2020"], "M8[us]"),
+    ],
+    ids=lambda a: str(a.dtype),
+)
+def test_arrays_come_back(tmp_path: Path, array: np.ndarray) -> None:
+    write_array(tmp_path / "x.npy", array)
+    found = np.load(tmp_path / "x.npy", allow_pickle=False)
+    assert found.dtype == array.dtype and np.array_equal(found, array)
+
+
+def test_an_array_that_does_not_fit_is_no_array(tmp_path: Path) -> None:
+    before, limits = signal.signal(signal.SIGXFSZ, signal.SIG_IGN), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            write_array(tmp_path / "x.npy", np.zeros(120))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)
+    assert not (tmp_path / "x.npy").exists()
 
 
 def test_hash(tmp_path: Path) -> None:

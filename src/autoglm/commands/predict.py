@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -53,6 +54,7 @@ def command(
       head -n 5 new.csv | autoglm predict churn-model -
     """
     from autoglm.core import reading
+    from autoglm.core.errors import DataWarning
     from autoglm.predictor import Predictor
 
     predictor = Predictor.load(folder, files=files)
@@ -62,7 +64,11 @@ def command(
         del frame.attrs["folder"]  # standard input lies in no folder: paths start from the working directory
     for message in frame.attrs.get("notes", ()):
         _text.note(f"{rows}: {message}")
-    answers = _answers(predictor, frame, proba, keep)
+    with warnings.catch_warnings(record=True) as odd:
+        warnings.simplefilter("always", DataWarning)
+        answers = _answers(predictor, frame, proba, keep)
+    for message in dict.fromkeys(str(w.message) for w in odd if issubclass(w.category, DataWarning)):
+        _text.note(f"{rows}: {message}")
     if out is not None:
         reading.write(answers, out)
         written = {"rows": len(answers), "columns": list(answers.columns), "file": str(out)}

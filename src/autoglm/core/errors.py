@@ -34,6 +34,10 @@ class MissingExtraError(AutoGLMError, ImportError):
     """An optional dependency is not installed; the message carries the pip line that cures it."""
 
 
+class DataWarning(UserWarning):
+    """Rows are answered, but something about them is odd."""
+
+
 def nearest(name: str, choices: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the closest of `choices`, or an empty string."""
     known = {choice.casefold(): choice for choice in map(str, choices)}

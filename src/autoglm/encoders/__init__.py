@@ -4,6 +4,7 @@ An encoder module holds
 
 * ``claims(column) -> float`` in 0..1: how sure it is that the column is of its kind (0: cannot encode it);
 * ``fit(column, seed) -> Encoding``: learn from the training rows, without ever seeing the target;
+* where it reads texts that may be none of its kind, ``unread`` in the encoding: how many of training were not;
 * where a value takes long to encode, ``within(column, until, threads, seed) -> Column``: encode what there is time
   for, keep it, and return the column with what nothing can be said of as missing, saying so in its notes;
 * where it takes more than numbers, dates and text as they are, ``READS``: the other storages of `Column`;
@@ -25,7 +26,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from autoglm.core import shelf
+from autoglm.core import numerals, shelf
 from autoglm.core.columns import Column
 from autoglm.core.errors import FolderError, OptionError, nearest
 from autoglm.core.features import Block, Features, Output
@@ -35,6 +36,10 @@ from autoglm.prep.gate import Gate
 
 PLAIN = ("number", "boolean", "date", "text")
 """Storages that every encoder reads."""
+
+
+MOST_UNREAD = 0.2
+"""Share of a column's texts that may be no number (or date) without a word; training allows 0.05."""
 
 
 @dataclass(frozen=True)
@@ -166,6 +171,23 @@ def assemble(columns: Sequence[Column], encodings: Sequence[Encoding], names: Se
             terms.append((name, encoding.terms))
     together = sparse[0] if len(sparse) == 1 else sp.hstack(sparse, format="csr") if sparse else None
     return Features(dense, outputs, together, tuple(terms), tuple(tokens))
+
+
+def unread(columns: Sequence[Column], encodings: Sequence[Encoding], features: Features) -> list[str]:
+    """Say of which columns more than `MOST_UNREAD` of the texts are no number or date, as training had them."""
+    said, at = [], 0
+    for column, encoding in zip(columns, encodings, strict=True):
+        if column.storage == "text" and hasattr(encoding, "unread"):
+            told = np.flatnonzero(~column.missing)
+            lost = told[np.isnan(features.dense[told, at])]
+            lost = lost[[str(text).lower() not in numerals.BLANKS for text in column.values[lost]]]
+            if len(lost) > MOST_UNREAD * len(told):
+                odd = f"{len(lost)} of {len(told)} values are no {encoding.kind} as in training"
+                said.append(
+                    f"column {column.name!r}: {odd} (for instance {column.values[lost[0]]!r}) and count as missing"
+                )
+        at += len(encoding.outputs)
+    return said
 
 
 def write(encodings: Sequence[Encoding], folder: Path, gates: Sequence[Gate] = ()) -> None:
