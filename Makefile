@@ -16,7 +16,7 @@ PYTEST := $(BIN)/python -m pytest
 OPENMP := $(CURDIR)/$(VENV)/openmp
 export LD_LIBRARY_PATH := $(OPENMP)$(if $(LD_LIBRARY_PATH),:$(LD_LIBRARY_PATH))
 
-.PHONY: help demo demo-multimodal compare test test-all check lint types arrows docs docs-test bench-quality bench-speed clean
+.PHONY: help demo demo-multimodal compare test test-all check lint types arrows docs docs-test bench-quality bench-speed bench-budget clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -63,6 +63,9 @@ bench-quality: $(VENV)/.dev ## our answers against other systems' on real tables
 
 bench-speed: $(VENV)/.dev ## start-up, first predictor, latency, throughput, size, memory
 	$(BIN)/python benchmarks/speed.py
+
+bench-budget: $(VENV)/.dev ## are seconds and memory kept on awkward tables? (11 minutes)
+	$(BIN)/python benchmarks/budget.py
 
 clean: ## remove everything that was made here
 	rm -rf $(VENV) build dist demo-output docs/_build docs/_generated

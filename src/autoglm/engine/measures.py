@@ -8,6 +8,7 @@ from typing import Any
 from autoglm.core.features import Features
 from autoglm.engine.run import Run
 
+WRITING = 0.00015  # seconds that each column takes in the report and the other files, of which the slack has 1.5
 LATE = 0.5  # seconds after the budget at which measuring is given up: the rest of the slack is for writing
 
 
@@ -37,7 +38,8 @@ def ask(run: Run, asked: dict[str, Any], seconds: float) -> dict[str, Any]:
     share = seconds / -(-len(jobs) // together)
     drops: dict[str, list[float]] = {}
     found: dict[str, Any] = {"drops": drops, "falls": [], "examples": []}
-    end = time.monotonic() + max(0.3, run.budget.left() + LATE)  # a worker that had to be replaced may not come back
+    late = LATE - WRITING * len(asked["columns"])
+    end = time.monotonic() + max(0.3, run.budget.left() + late)  # a worker that had to be replaced may not come back
     while time.monotonic() < end and (jobs or any(j["verb"] in ("importance", "robustness") for j in run.pool.busy)):
         while jobs and run.pool.idle:
             run.pool.send(jobs.pop() | {"seconds": share}, time.monotonic() + share * 1.4 + 0.4)
