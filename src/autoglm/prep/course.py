@@ -12,6 +12,7 @@ from scipy import fft, signal
 PARTS, CEPSTRA = 4, 12  # eight parts tell digits no better, samples of instruments worse
 QUIET = 35 / 10 * math.log(10)  # 35 dB below the loudest frame a sound counts as silent: there begins the room
 SLOW = 0.15, 1.5  # seconds between pulses that make a beat
+LOUDEST = 8  # frames in which a pitch is looked for
 HIGH, LOW = 0.0025, 0.0125  # seconds of a period: 400 to 80 Hz, voices and most instruments
 
 NAMES = (
@@ -74,7 +75,7 @@ def measure(power: Row, mels: Row, hertz: Row, hop: float) -> Row:
             _envelope(energy, loud, hop),
             _spectrum(power, energy, hertz),
             _pulses(mels, hop),
-            _pitch(power[int(energy.argmax())], hertz),
+            _pitch(power[np.argsort(-energy, kind="stable")[:LOUDEST]], hertz),
             mean,
             cepstra.std(axis=0),
             *(part - mean for part in parts),
@@ -118,8 +119,8 @@ def _pulses(mels: Row, hop: float) -> list[float]:
 
 
 def _pitch(power: Row, hertz: Row) -> list[float]:
-    """Return how periodic the loudest frame is and the logarithm of its frequency, by the cepstrum (Noll 1967)."""
-    cepstrum = fft.irfft(np.log(power + 1e-6))
+    """Return how periodic some frames are and the logarithm of their frequency, by the cepstrum (Noll 1967)."""
+    cepstrum = fft.irfft(np.log(power + 1e-6).mean(axis=0))
     rate = 2 * float(hertz[-1])
     low, high = round(HIGH * rate), round(LOW * rate)
     best = low + int(cepstrum[low:high].argmax())
