@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("soundfile")
-from autoglm.prep import course, sound  # noqa: E402  (needs soundfile)
+from autoglm.prep import course, sound
 
 TIME = np.arange(16_000) / 16_000
 

@@ -65,7 +65,7 @@ def features(source: bytes | Path) -> NDArray[np.float32]:
     for up, down in SPEEDS:
         seen = _embed(_level(samples if up == down else signal.resample_poly(samples, up, down)))
         heard.append(np.concatenate([seen.mean(axis=0), seen.max(axis=0), seen.std(axis=0)]))
-    return np.mean(heard, axis=0).astype(np.float32)
+    return np.asarray(np.mean(heard, axis=0), dtype=np.float32)
 
 
 def _level(samples: NDArray[np.float32]) -> NDArray[np.float32]:
