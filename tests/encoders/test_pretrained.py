@@ -69,5 +69,5 @@ class TestSound:
         soundfile.write(tmp_path / "12.wav", np.zeros(1), 8_000, subtype="PCM_U8")
         rows = column(pd.Series([f"{i}.wav" for i in range(13)], name="call"), tmp_path)
         seen, encoding = _read(rows, "audio")
-        assert "directions of openWakeWord" in encoding.describe()
+        assert "directions of a speech embedding" in encoding.describe()
         check_encoding(encoding, seen)

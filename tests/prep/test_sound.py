@@ -94,13 +94,13 @@ def test_features_have_their_names_and_meanings(tmp_path: Path) -> None:
     low = save(tmp_path / "low.wav", tone(300, 16_000), 16_000)
     high = save(tmp_path / "high.wav", tone(3000, 16_000), 16_000)
     found = sound.features([low, high])
-    assert found.shape == (2, len(sound.NAMES)) == (2, 123)
+    assert found.shape == (2, len(sound.NAMES)) == (2, 112)
     assert found.dtype == np.float32
     column = {name: found[:, i] for i, name in enumerate(sound.NAMES)}
     np.testing.assert_allclose(column["centroid"], [300, 3000], rtol=0.05)
     np.testing.assert_allclose(column["crossings"], [600 / 16_000, 6000 / 16_000], rtol=0.02)
     np.testing.assert_allclose(column["level"], 20 * np.log10(0.5 / np.sqrt(2)), atol=0.05)
-    assert found[0, : sound.MELS].argmax() < found[1, : sound.MELS].argmax()
+    assert found[0, : sound.BANDS].argmax() < found[1, : sound.BANDS].argmax()
 
 
 def test_loudness_changes_the_level_only(tmp_path: Path) -> None:
@@ -118,8 +118,8 @@ def test_a_steady_tone_changes_less_than_noise(tmp_path: Path) -> None:
     steady, rough = sound.features(
         [save(tmp_path / "a.wav", tone(440, 16_000), 16_000, "FLOAT"), save(tmp_path / "b.wav", noise, 16_000)]
     )
-    change = slice(2 * sound.MELS, 3 * sound.MELS)
-    assert steady[change].mean() < 0.2 * rough[change].mean()
+    flux = sound.NAMES.index("flux")
+    assert steady[flux] < 0.2 * rough[flux]
 
 
 @pytest.mark.parametrize("values", [np.zeros(16_000), np.zeros(1), np.full(5, 0.1)])

@@ -185,3 +185,14 @@ def test_one_row_is_fast() -> None:
         times.append(time.perf_counter() - start)
     assert np.median(times) < 5e-4  # 100 microseconds on an idle core; room for a busy one
     print(f"one row: {1e6 * np.median(times):.0f} microseconds")
+
+
+def test_directions_of_a_sound_keep_their_scale_and_plain_numbers_beside_them_are_short() -> None:
+    draw = np.random.default_rng(0)
+    sizes = np.array([1.0, 10.0, 8.0, 1.0, 0.1])
+    outputs = tuple(Output(f"a{i}", "a", modality="audio", embedded=i > 1) for i in range(5))
+    rows = Features((draw.normal(size=(400, 5)) * sizes).astype(np.float32), outputs)
+    _, matrix = prepared(rows)
+    spread = matrix.std(axis=0)
+    assert spread[2:] / spread[2] == pytest.approx(sizes[2:] / 8, rel=0.15)
+    assert spread[:2] == pytest.approx(np.full(2, 0.25 * spread[2] / np.sqrt(2)), rel=0.2)

@@ -66,8 +66,8 @@ class Audio:
         """Say what is done."""
         if not self.read:
             return "left out: no sound could be read"
-        network = f"{self.directions.count} directions of openWakeWord" if self.directions.count else "no network"
-        return f"sound: mean, spread and change of 40 bands of frequency, level, crossings, centre; {network}"
+        network = f"{self.directions.count} directions of a speech embedding" if self.directions.count else "no network"
+        return f"sound: bands of frequency, level, beginning and end, pulses, pitch, parts in order; {network}"
 
     def state(self) -> State:
         """Return what `restore` needs."""
@@ -106,6 +106,6 @@ def _summary() -> media.Summary:
 
 @lru_cache(maxsize=1)
 def _network() -> media.Summary:
-    from autoglm.prep import hearing  # and nothing of ours installs this one
+    from autoglm.prep import hearing  # an extra of its own
 
     return media.Summary("audio", hearing.VERSION, hearing.NAMES, hearing.features)

@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from scipy import fft, signal
 
 from autoglm.core.errors import DataError, MissingExtraError
+from autoglm.prep import course
 
 try:
     import soundfile
 except (ImportError, OSError) as error:  # OSError: libsndfile itself is not there
     raise MissingExtraError(f"sounds need soundfile ({error}): pip install 'open-autoglm[audio]'") from error
 
-VERSION = "1"
+VERSION = "2"
 """Of the numbers; it changes whenever they do, so that none are mixed with what is kept of an older version."""
 
 RATE = 16_000
@@ -30,14 +31,8 @@ SECONDS = 30.0
 MELS = 40
 WINDOW, HOP, POINTS = 400, 160, 512  # 25 ms, 10 ms; the usual choice in speech recognition
 SILENCE = 1e-5  # root mean square below which a sound counts as silent; half a step of 16 bits
-NAMES = (
-    *(f"mel{i + 1}.mean" for i in range(MELS)),
-    *(f"mel{i + 1}.std" for i in range(MELS)),
-    *(f"mel{i + 1}.change" for i in range(MELS)),
-    "level",
-    "crossings",
-    "centroid",
-)
+BANDS = 20  # of two mel bands each: fewer numbers, so that those of the course of a sound are not drowned
+NAMES = (*(f"band{i + 1}" for i in range(BANDS)), "level", "crossings", "centroid", *course.NAMES)
 """The columns of `features`."""
 
 
@@ -88,15 +83,14 @@ def standard(sound: bytes | Path, *, seconds: float = SECONDS) -> NDArray[np.flo
 def features(sounds: Sequence[bytes | Path], *, seconds: float = SECONDS) -> NDArray[np.float32]:
     """Sum up sounds, one row each; see `NAMES`.
 
-    Of each of 40 mel bands (20 Hz to 8 kHz, logarithm of the power) the mean, the standard deviation and the mean
-    absolute change from one hundredth of a second to the next; the level in decibels; the share of sign changes; and
-    the centre of the spectrum in hertz. The bands are taken of the sound at equal loudness, so that only `level` knows
-    how loud it was.
+    The mean of 20 bands of the mel scale (20 Hz to 8 kHz, logarithm of the power); the level in decibels; the share of
+    sign changes; the centre of the spectrum in hertz; and how the sound goes on, see `course`. All but `level` are
+    taken of the sound at equal loudness.
 
     Returns
     -------
     ndarray
-        float32, shape (n_sounds, 123), finite.
+        float32, shape (n_sounds, 112), finite.
 
     Raises
     ------
@@ -129,11 +123,12 @@ def _summary(mono: NDArray[np.float32]) -> NDArray[np.float64]:
     level = max(float(np.sqrt(np.mean(np.square(mono, dtype=np.float64)))), SILENCE)
     power = _power(mono / level)  # (n_frames, n_bins)
     mels = np.log(power @ _BANK.T + 1e-6)  # (n_frames, MELS)
-    change = np.abs(np.diff(mels, axis=0)).mean(axis=0) if len(mels) > 1 else np.zeros(MELS)
     spectrum = power.mean(axis=0)
     centroid = float(spectrum @ _HERTZ / max(float(spectrum.sum()), 1e-12))
     crossings = float(np.mean(np.signbit(mono[1:]) != np.signbit(mono[:-1]))) if len(mono) > 1 else 0.0
-    return np.concatenate([mels.mean(axis=0), mels.std(axis=0), change, [20 * math.log10(level), crossings, centroid]])
+    bands = mels.mean(axis=0).reshape(BANDS, -1).mean(axis=1)
+    plain = [20 * math.log10(level), crossings, centroid]
+    return np.concatenate([bands, plain, course.measure(power, mels, _HERTZ, HOP / RATE)])
 
 
 def _power(mono: NDArray[np.float32]) -> NDArray[np.float64]:

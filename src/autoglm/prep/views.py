@@ -15,12 +15,20 @@ from autoglm.core.features import Features
 CLIP = 5.0
 """Standard deviations at which a number is cut."""
 
+BESIDE = {"audio": 0.25}
+"""By kind: the length of plain numbers beside an embedding, where not 1.
+
+How long, loud and bright a sound is tells who speaks, and where, as soon as what is said. Digits of a speaker who was
+left out, logistic regression: .908 with length 1, .953 with .5, .957 with .25 and .1, .957 with the embedding alone.
+"""
+
 
 @dataclass(frozen=True, eq=False)
 class View:
     """How a modality becomes a matrix.
 
-    The mean squared length of each part of a row (numbers by themselves, directions of an embedding, terms) is 1.
+    The mean squared length of each part of a row (numbers by themselves, directions of an embedding, terms) is 1;
+    but see `BESIDE`.
 
     Parameters
     ----------
@@ -54,6 +62,8 @@ class View:
         size = np.where(usable, spread, 1.0)
         size[shared] = np.sqrt(np.square(spread[shared & usable]).sum()) or 1.0
         size[~shared] *= np.sqrt(max(1, int((usable & ~shared).sum())))
+        if shared.any():
+            size[~shared] /= BESIDE.get(features.outputs[at[0]].modality, 1.0)
         scale = np.where(usable, 1.0 / size, 0.0)
         limit = np.where(usable, CLIP * spread / size, 0.0)
         middle = np.where(usable, centre, 0.0)
