@@ -29,7 +29,7 @@ from autoglm.core.task import Task, infer, numeric
 from autoglm.engine import measures, splits
 from autoglm.engine.journal import Journal
 from autoglm.engine.pool import Pool
-from autoglm.engine.race import Race
+from autoglm.engine.race import BLEND_ROWS, Race
 from autoglm.engine.run import Event, Progress, Run
 from autoglm.engine.schedule import waves
 from autoglm.finish import findings, finish
@@ -319,14 +319,15 @@ def _writing(folder: Path) -> Iterator[None]:
 def _reserve(seconds: float, table: Table) -> float:
     """Seconds kept back for the last steps, which take longer for many rows, columns or classes.
 
-    Measured: 0.8 s for small tables, 4 s for 10,000 columns, 3.6 s for 9,000 rows x 300 classes, 6 s for 15,000 rows
-    x 26 classes and for 1,000,000 x 20, 5 s for 100,000 rows x 100 classes after 30 s of fits.
+    Measured: 0.8 s for small tables, 1.6 s from as many rows as members are chosen on, 4 s for 10,000 columns, 3.6 s
+    for 9,000 rows x 300 classes, 6 s for 15,000 rows x 26 classes, 5 s for 100,000 rows x 100 classes after 30 s of
+    fits; for 1,000,000 x 20 3.6 s after 30 s and 6 s after 60 s.
     """
-    share = float(np.clip(0.05 * seconds, 0.8, 6.0))
     rows, columns = table.features.dense.shape
+    share = float(np.clip(0.05 * seconds, 0.8 + 0.8 * min(1.0, rows / BLEND_ROWS), 6.0))
     answers = rows * (table.task.scores - 1) / 1e6
     classes = min(3.0, 4.0 * answers) + min(0.2 * answers, 0.1 * seconds)
-    longer = 0.06 * rows * columns / 1e6 + 0.00025 * columns + 3.6 * rows / 1e6
+    longer = 0.06 * rows * columns / 1e6 + 0.00025 * columns + (1.6 + min(2.0, seconds / 30)) * rows / 1e6
     return float(share + classes + longer + measures.longer(seconds, table.features))
 
 
