@@ -49,11 +49,11 @@ class Learner:
         matrix = finite(matrix)
         forest = self._recipe(len(train), matrix.shape[1], task, limits)
         most = max(STEP, self._most_trees(task))
-        while len(getattr(forest, "estimators_", ())) < most and not limits.over(0.6):
+        while True:  # the first trees are grown however late it is
             forest.set_params(n_estimators=min(most, forest.n_estimators + STEP))
             forest.fit(matrix, train.target)
             nodes = sum(t.tree_.node_count for t in forest.estimators_) * task.scores
-            if nodes > MOST_NODES:
+            if forest.n_estimators >= most or nodes > MOST_NODES or limits.over(0.6):
                 break
         trees = _trees(forest.estimators_, task, [int(c) for c in getattr(forest, "classes_", ())])
         return Model(flat_trees.booster(list(trees), matrix.shape[1], task.scores), inputs, task.kind, task.scores)
