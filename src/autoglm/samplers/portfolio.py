@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
+from autoglm.core import shelf
 from autoglm.core.features import Features
 from autoglm.core.task import Task
 
@@ -11,7 +12,6 @@ Entry = tuple[str, dict[str, Any], int]  # learner, settings, rows at most (0: a
 
 LONGEST_CROSSED = 200_000  # rows above which crosses of numbers cost more memory than they are worth
 FEWEST_READ = 500  # rows below which fine-tuning has too little to learn from
-MOST_LEARNED = 300  # columns above which the kernel's metric is not learned
 LONG = 30_000  # rows above which the first fits are made on a sample
 
 
@@ -46,8 +46,8 @@ def portfolio(rows: int, features: Features, task: Task) -> list[Entry]:
         ("catboost", {"depth": 4, "learning_rate": 0.07, "l2_leaf_reg": 6.0}, 0),
     ]
     if features.sparse is None:  # distances know nothing of words
-        learned: list[Entry] = [("kernel", {}, 0)] if len(features.outputs) <= MOST_LEARNED else []
-        entries[1:1] = [*learned, ("kernel", {"rounds": 0}, 0)]
+        narrow = len(features.outputs) <= cast(int, shelf.literal("learners", "kernel", "MOST_LEARNED"))
+        entries[1:1] = [("kernel", {}, 0)] * narrow + [("kernel", {"rounds": 0}, 0)]
     if any(o.modality for o in features.outputs):
         entries.insert(1, ("pool", {}, 0))
     if features.tokens and rows >= FEWEST_READ:
