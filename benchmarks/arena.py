@@ -156,6 +156,7 @@ def watch(interpreter: Path, match: Match, folder: Path) -> dict[str, object]:
         "exit": "killed" if code is None else "ok" if code == 0 else f"exit {code}",
         "last_words": (folder / "log").read_text(errors="replace").strip()[-400:] if code != 0 else "",
         "time": time.strftime("%Y-%m-%dT%H:%M:%S"),
+        "machine": machine.card(),
     }
 
 

@@ -4,7 +4,8 @@ python benchmarks/quality.py prepare
 python benchmarks/quality.py run --tables tables-test --contestants lightgbm,linear --seeds 1,2,3
 python benchmarks/quality.py table --tables tables-test
 
-`run` may be stopped at any time: the same command goes on where it was. See README.md beside this file.
+`run` may be stopped at any time: the same command goes on where it was. All contestants meet a table and a seed in one
+run on one machine; what is compared was played within minutes. See README.md beside this file.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def main() -> None:
     elif arguments.command == "run":
         run(plan(arguments))
     else:
-        print(standings.markdown(best_lines(set(plan(arguments, any_commit=True)))))
+        print(standings.markdown(best_lines(plan(arguments, any_commit=True))))
 
 
 def prepare() -> None:
@@ -79,23 +80,47 @@ def our_commit() -> str:
 
 
 def run(matches: list[Match]) -> None:
-    """Play what is missing, a seed at a time; disturbed matches come again when their seed is through."""
+    """Play what is missing, a block at a time: all the contestants on a table with a seed, one after another.
+
+    A block that was finished on a machine stays; a block that was begun on another is played here as a whole.
+    """
     machine.adopt_orphans()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the match that is being played ends too
     turn = arena.Turn()
     book().parent.mkdir(parents=True, exist_ok=True)
-    for seed in sorted({match.seed for match in matches}):
+    for block in blocks(matches):
+        if any(all(settled(match, boot) for match in block) for boot in boots() if boot):
+            continue
         for _ in range(PLAYS):
-            for match in [match for match in matches if match.seed == seed]:
-                if not settled(match):
+            for match in block:
+                if not settled(match, machine.card()["boot"]):
                     write(arena.play(match, turn))
                     turn.end()
 
 
-def settled(match: Match) -> bool:
-    """Whether the book has an undisturbed line for the match, or enough disturbed ones."""
-    played = [line for line in read() if key(line) == match]
+def blocks(matches: list[Match]) -> list[list[Match]]:
+    """The matches of each table and seed, in the order asked for."""
+    found: dict[tuple[str, int], list[Match]] = {}
+    for match in matches:
+        found.setdefault((match.table, match.seed), []).append(match)
+    return list(found.values())
+
+
+def settled(match: Match, boot: str) -> bool:
+    """Whether the book has an undisturbed line for the match since that boot, or enough disturbed ones."""
+    played = [line for line in read() if key(line) == match and boot_of(line) == boot]
     return len(played) >= PLAYS or any(not line["disturbed"] for line in played)
+
+
+def boots() -> list[str]:
+    """The starts of machines on which lines of the book were played, the latest first."""
+    return list(dict.fromkeys(boot_of(line) for line in reversed(read())))
+
+
+def boot_of(line: dict[str, object]) -> str:
+    """The start of a machine on which a line was played; empty for lines older than this field."""
+    card = line.get("machine")
+    return str(card["boot"]) if isinstance(card, dict) else ""
 
 
 def book() -> Path:
@@ -127,15 +152,26 @@ def key(line: dict[str, object], *, any_commit: bool = False) -> Match:
     return Match(**(fields | {"commit": ""} if any_commit else fields))  # type: ignore[arg-type]
 
 
-def best_lines(wanted: set[Match]) -> list[dict[str, object]]:
-    """One line per match: the calmest, and for our own matches only those of the commit played last."""
+def best_lines(wanted: list[Match]) -> list[dict[str, object]]:
+    """One line per match: of the latest machine that played the whole block, the calmest.
+
+    Of our own matches only those of the commit played last count. A block that no machine has finished is left out.
+    """
     lines = [line for line in read() if key(line, any_commit=True) in wanted]
     latest = next((line["commit"] for line in reversed(lines) if line["contestant"] == arena.OURS), "")
-    chosen: dict[Match, dict[str, object]] = {}
-    for line in sorted(lines, key=lambda line: (line["disturbed"], line["foreign_cpu"]), reverse=True):
-        if line["contestant"] != arena.OURS or line["commit"] == latest:
-            chosen[key(line)] = line
-    return list(chosen.values())
+    lines = [line for line in lines if line["contestant"] != arena.OURS or line["commit"] == latest]
+    chosen: list[dict[str, object]] = []
+    for block in blocks(wanted):
+        for boot in boots():
+            found = {
+                key(line, any_commit=True): line
+                for line in sorted(lines, key=lambda line: (line["disturbed"], line["foreign_cpu"]), reverse=True)
+                if boot_of(line) == boot and key(line, any_commit=True) in block
+            }
+            if len(found) == len(block):
+                chosen += [found[match] for match in block]
+                break
+    return chosen
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The benchmark's pure functions: splits, scores, ranks, and that no table is in both lists."""
 
+import json
 import math
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
 import job
 import noise
+import quality
 import scoring
 import standings
 import tables
@@ -95,6 +97,21 @@ def test_the_report_compares_only_what_all_have_played() -> None:
     assert "| t | linear | 2 | 1 | answers not kept here |" in report
     assert "| t | 2 | 1 (linear) | **below** by answers not kept here |" in report
     assert "0.1" not in report.split("\n\n")[1]
+
+
+def test_only_blocks_that_one_machine_has_played_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUTOGLM_BENCH", str(tmp_path))
+    played = [("old", "autoglm", 1), ("old", "linear", 1), ("new", "linear", 1), ("new", "autoglm", 2)]
+    lines = [
+        line("t", player, seed, float(number)) | {"threads": 2, "foreign_cpu": 0.0, "machine": {"boot": boot}}
+        for number, (boot, player, seed) in enumerate(played)
+    ]
+    lines.append(line("t", "linear", 2, 9.0) | {"foreign_cpu": 0.0})  # written before machines were
+    quality.book().write_text("".join(json.dumps(line) + "\n" for line in lines))
+    first, second = quality.blocks([quality.key(line) for line in lines[:2] + lines[3:]])
+    assert [line["error"] for line in quality.best_lines([*first, *second])] == [0.0, 1.0]
+    assert [quality.settled(match, "new") for match in [*first, *second]] == [False, True, True, False]
+    assert quality.boots() == ["", "new", "old"]
 
 
 @pytest.mark.parametrize("task", ["binary", "regression"])
