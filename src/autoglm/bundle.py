@@ -20,6 +20,7 @@ from autoglm.core.files import plain, read_json, sha256, write_json
 
 FORMAT = 1
 MANIFEST = "manifest.json"
+BACKGROUND = "background"  # features of a few training rows, which explanations compare with
 OPTIONAL = ("report.html", "MODEL_CARD.md")  # for people; a predictor works without them
 NEEDED = ("encodings.json", "encodings.npz", "summary.json")
 ABOUT = {"task": dict, "columns": list, "members": list, "temperature": float, "threads": int}  # read at load
@@ -28,8 +29,9 @@ ABOUT = {"task": dict, "columns": list, "members": list, "temperature": float, "
 def unfinish(folder: Path) -> None:
     """Take away an earlier manifest and its models, which the next ones shall not be mixed with."""
     (folder / MANIFEST).unlink(missing_ok=True)
-    if (folder / "members").exists():
-        shutil.rmtree(folder / "members")
+    for name in ("members", BACKGROUND):
+        if (folder / name).exists():
+            shutil.rmtree(folder / name)
 
 
 def keep(source: Path, place: Path) -> None:

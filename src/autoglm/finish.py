@@ -39,6 +39,7 @@ BAGGED, LATE = 3.0, 1.0  # choices on all rows that take as long; seconds of the
 FEWEST_BAGGED = 60
 TOLERATED = 1.01  # relative out-of-fold error that a steadier choice may cost
 BOOTSTRAP_ROWS = 20_000
+BACKGROUND = 32  # rows that explanations compare with; twice as many answers a column and row
 SHARES = 5  # pools whose weights are averaged
 LIBRARIES = ("numpy", "pandas", "pyarrow", "scipy", "scikit-learn", "lightgbm", "catboost", "xgboost-cpu", "optuna")
 
@@ -160,7 +161,14 @@ def _write(
     write_bytes(folder / "MODEL_CARD.md", card.card(plain(summary)).encode())
     names = ("encodings.json", "encodings.npz", "summary.json", "oof.npy", *bundle.OPTIONAL)
     models = [p for n in kept for p in (folder / "members" / n).glob("*/*") if p.is_file()]
-    return [folder / n for n in names] + models
+    return [folder / n for n in names] + models + _background(run, table, folder / bundle.BACKGROUND)
+
+
+def _background(run: Run, table: Table, folder: Path) -> list[Path]:
+    """Write the features of some rows, which explanations compare with."""
+    rows = run.race.seed.child("background").sample(np.arange(len(table.features)), BACKGROUND)
+    table.features.take(rows).save(folder)
+    return list(folder.iterdir())
 
 
 def _substitute(run: Run, table: Table, kept: dict[str, list[tuple[int, int]]]) -> dict[str, Any] | None:

@@ -18,15 +18,18 @@ from numpy.typing import NDArray
 from autoglm import bundle, encoders
 from autoglm.core import frames
 from autoglm.core.columns import column
-from autoglm.core.errors import DataError, DataWarning, FolderError, SchemaError, listing, nearest
+from autoglm.core.errors import DataError, DataWarning, FolderError, OptionError, SchemaError, listing, nearest
 from autoglm.core.features import Features
 from autoglm.core.files import read_json
 from autoglm.core.metrics import METRICS, softmax
+from autoglm.core.seed import Seed
 from autoglm.core.shelf import plugin
 from autoglm.core.task import Task, numeric
 from autoglm.ensembles import substitutes
 from autoglm.ensembles.committee import Committee
+from autoglm.explainer import Explainer
 from autoglm.explainers import modalities
+from autoglm.explainers.explanation import UNITS, Explanation, score_names
 from autoglm.prep.gate import Gate, closed
 
 BATCH = 100_000  # rows encoded and answered at once: bounds memory
@@ -209,6 +212,64 @@ class Predictor:
             return margins if self.task.kind == "regression" else np.log(softmax(margins, self.task))
 
         return pd.DataFrame(modalities.shapley(self.encode(rows), answer), index=rows.index)
+
+    def explain(self, frame: Any, draws: int = 1, seed: int = 42) -> Explanation:
+        """Say what each column of the input adds to the answer of each row (Shapley 1953).
+
+        Values are in the unit of the margins: log-odds, log-probabilities, or the target's. Trees, linear models and
+        CatBoost on numbers are explained exactly; the rest of the blend by permutation, with standard errors. Trees
+        compare with the training rows that passed their splits, linear models with the mean of the training rows, and
+        what is left with the 32 training rows that the folder keeps.
+
+        Parameters
+        ----------
+        frame
+            As for `predict`.
+        draws
+            Orders drawn for each of the 32 rows; standard errors fall with its root.
+        seed
+            Draws the orders.
+
+        Raises
+        ------
+        FolderError
+            The folder was written by a version that could not explain.
+        OptionError
+            `draws` is less than 1.
+        SchemaError
+            A column of the training frame is missing.
+        """
+        if draws < 1:
+            raise OptionError(f"draws={draws}: expected 1 or more orders for each row that is compared with")
+        features = self.encode(frames.to_pandas(frame, empty=True))
+        threads = self.about["threads"] if len(features) >= MANY else 1
+        margins = self._blend(features, threads) if len(features) else np.zeros((0, self.task.scores))
+        values, errors, base = self._explainer.explain(features, Seed(seed), draws, threads)
+        temperature = float(self.about["temperature"])
+        values, errors, base = values / temperature, errors / temperature, base / temperature
+        if (lacking := substitutes.lacking(features, self._substitute)).any():
+            some = features.take(np.flatnonzero(lacking))
+            found = self._substitutes_explainer.explain(some, Seed(seed), draws, threads)
+            values[lacking], errors[lacking], base[lacking] = found
+        names, unit = score_names(self.task), UNITS[self.task.kind]
+        return Explanation(tuple(self.columns), values, base, margins, errors, names, unit, self._explainer.share)
+
+    @cached_property
+    def _background(self) -> Features:
+        folder = self.folder / bundle.BACKGROUND
+        if not (folder / "features.json").exists():
+            raise FolderError(f"{str(self.folder)!r} keeps no rows to compare with: fit again with this version")
+        return Features.load(folder)
+
+    @cached_property
+    def _explainer(self) -> Explainer:
+        members = [(m.weight, m.models) for m in self.members]
+        return Explainer.of(members, self.columns, self._background, self.task.scores)
+
+    @cached_property
+    def _substitutes_explainer(self) -> Explainer:
+        members = [(share, [model]) for share, model in self._substitutes.seats]
+        return Explainer.of(members, self.columns, self._background, self.task.scores)
 
     def report(self, path: str | Path | None = None) -> Path:
         """Return the path of the HTML report; copy it to `path` if given."""

@@ -126,6 +126,28 @@ class Features:
         tokens = tuple((name, t.take(order) if name == source else t) for name, t in self.tokens)
         return replace(self, dense=dense, sparse=sparse, tokens=tokens)
 
+    def mixed(self, other: Features, ours: NDArray[np.bool_], sources: tuple[str, ...]) -> Features:
+        """Return rows that have some input columns from here and the others from the same row of `other`.
+
+        Parameters
+        ----------
+        ours
+            Which columns are from here, shape (n_rows, n_sources).
+        sources
+            The input columns, as `Output.source` names them.
+        """
+        at = {name: i for i, name in enumerate(sources)}
+        dense = np.where(ours[:, [at[o.source] for o in self.outputs]], self.dense, other.dense)
+        sparse = self.sparse
+        if self.sparse is not None and other.sparse is not None:
+            owner = np.repeat([at[source] for source, _ in self.terms], [width for _, width in self.terms])
+            sparse = _kept(self.sparse, ours[:, owner]) + _kept(other.sparse, ~ours[:, owner])
+        tokens = tuple(
+            (name, Ragged.of(a[i] if mine else b[i] for i, mine in enumerate(ours[:, at[name]])))
+            for (name, a), (_, b) in zip(self.tokens, other.tokens, strict=True)
+        )
+        return replace(self, dense=dense, sparse=sparse, tokens=tokens)
+
     def _cleared(self, modality: str, gone: NDArray[np.bool_]) -> sp.csr_matrix | None:
         """Empty a modality's terms in some rows."""
         if self.sparse is None or modality not in dict(self.terms):
@@ -176,6 +198,15 @@ class Features:
             terms=tuple((s, n) for s, n in about["terms"]),
             tokens=tuple((source, _mapped(folder, i)) for i, source in enumerate(about["tokens"])),
         )
+
+
+def _kept(matrix: sp.csr_matrix, cells: NDArray[np.bool_]) -> sp.csr_matrix:
+    """Return the matrix with only the given cells (a mask), shape (n_rows, n_terms) both."""
+    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    data = np.where(cells[rows, matrix.indices], matrix.data, np.float32(0))
+    found = sp.csr_matrix((data, matrix.indices.copy(), matrix.indptr.copy()), shape=matrix.shape)
+    found.eliminate_zeros()
+    return found
 
 
 def _mapped(folder: Path, number: int) -> Ragged:

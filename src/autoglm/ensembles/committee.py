@@ -41,8 +41,8 @@ class Committee:
             share = weight / len(models)
             if all(isinstance(m, TreeModel) for m in models):
                 trees += [(share, model) for model in models]
-            elif merged := _merged(models):
-                seats.append((weight, merged))
+            elif one := merged(models):
+                seats.append((weight, one))
             else:
                 seats += [(share, model) for model in models]
         return cls((*seats, *_planted(trees, n_features)))
@@ -63,7 +63,7 @@ def _planted(trees: list[tuple[float, TreeModel]], n_features: int) -> list[tupl
         return list(trees)
 
 
-def _merged(models: Sequence[Any]) -> Any:
+def merged(models: Sequence[Any]) -> Any:
     """Return one model with the mean of the models' margins, or None where the learner has no such thing."""
     merge = getattr(type(models[0]), "merged", None)
     return merge(models) if merge is not None and len(models) > 1 else None

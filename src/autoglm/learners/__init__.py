@@ -6,7 +6,9 @@ A learner module holds two classes with these names:
 * where it is not for every table, ``NEEDS``: ``"a modality"`` besides the plain columns, ``"modalities"`` (two or more)
   or ``"tokens"`` (texts that a language model has read);
 * ``Model``: the frozen product, that has ``predict``, ``save`` and ``load``, and where the library can do it a
-  classmethod ``merged(models)``: one model with the mean of their margins, or None.
+  classmethod ``merged(models)``: one model with the mean of their margins, or None; where exact Shapley values can be
+  had, ``attribution(players)``, which raises a ValueError for a model that is beyond it. Models that are nothing but
+  trees (``prep.grove.TreeModel``) are explained together. Whatever has neither is explained by permutation.
 
 Each learner does its own preparation (imputing, scaling, one-hot, target means) from the rows it is given
 and keeps it in its model, so nothing that is learned from a target crosses a fold.

@@ -111,6 +111,7 @@ def _trees(estimators: list[Any], task: Task, classes: list[int]) -> Iterator[fl
                 tree.missing_go_to_left.astype(bool),
                 leaves / len(estimators),
                 output,
+                cover=tree.weighted_n_node_samples,
             )
 
 
@@ -127,6 +128,11 @@ class Model:
     def predict(self, features: Features, threads: int = 1) -> NDArray[np.float64]:
         """Return log-odds, log-probabilities or values, shape (n, scores)."""
         return grove.alone(self, features, threads)
+
+    @property
+    def additive(self) -> bool:
+        """Whether margins are sums over trees; those of classes are logarithms of them."""
+        return self.kind == "regression"
 
     def link(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
         """Turn mean shares of classes into log-odds or log-probabilities; values stay."""

@@ -155,6 +155,11 @@ class Model:
         """Return raw scores, shape (n, scores)."""
         return grove.alone(self, features, threads)
 
+    @property
+    def additive(self) -> bool:
+        """Whether margins are sums over trees."""
+        return True
+
     def link(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the sums over trees: they are the margins."""
         return sums

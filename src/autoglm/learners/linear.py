@@ -22,6 +22,7 @@ from autoglm.core.task import Task
 from autoglm.learners import Limits, Sample
 from autoglm.prep import penalised, tabular
 from autoglm.prep.penalised import Weights
+from autoglm.prep.players import Attribution, Players
 
 if TYPE_CHECKING:
     import optuna
@@ -53,7 +54,7 @@ class Learner:
         else:
             steps = penalised.logistic(basis, target, task, self.strength)
         weights = _best(steps, lambda w: _loss(held, valid.target, w, task), limits)
-        return Model(prepared, knots, *weights)
+        return Model(prepared, knots, *weights, _means(basis))
 
     @classmethod
     def suggest(cls, trial: optuna.Trial) -> Self:
@@ -62,6 +63,10 @@ class Learner:
             knots=trial.suggest_int("linear.knots", 0, 12),
             strength=trial.suggest_float("linear.strength", 0.2, 5.0, log=True),
         )
+
+
+def _means(basis: Any) -> NDArray[np.float64]:
+    return np.asarray(basis.mean(axis=0), dtype=np.float64).reshape(-1)
 
 
 def _sampled(train: Sample, rows: int, limits: Limits) -> Sample:
@@ -110,6 +115,10 @@ def _expand(matrix: Any, knots: NDArray[np.float64]) -> Any:
     return np.hstack([dense, np.maximum(dense[:, column] - knots[at, column], 0.0)])
 
 
+def _dense(product: Any) -> NDArray[np.float64]:
+    return np.asarray(product.todense() if sp.issparse(product) else product, dtype=np.float64)
+
+
 @dataclass(frozen=True)
 class Model:
     """A linear model with its preparation.
@@ -120,21 +129,42 @@ class Model:
         Shape (n_columns, scores).
     bias
         Shape (scores,).
+    centre
+        Mean of each column over training rows, shape (n_columns,); what `attribute` compares with.
     """
 
     prepared: tabular.Dense
     knots: NDArray[np.float64]
     weights: NDArray[np.float64]
     bias: NDArray[np.float64]
+    centre: NDArray[np.float64]
 
     def predict(self, features: Features, threads: int = 1) -> NDArray[np.float64]:
         """Return margins, shape (n, scores)."""
         basis = _expand(self.prepared.transform(features), self.knots)
         return np.asarray(basis @ self.weights + self.bias, dtype=np.float64)
 
+    def attribution(self, players: Players) -> Attribution:
+        """Say what each player adds; see `learners`.
+
+        A sum of functions of one column each has Shapley values in closed form: each less its mean over training rows.
+        """
+        owner = players.dense[self.prepared.origin]
+        if len(self.knots):
+            owner = np.concatenate([owner, owner[np.nonzero(~np.isnan(self.knots))[1]]])
+        owner = np.concatenate([owner, players.terms[: len(self.weights) - len(owner)]])
+        members = sp.csr_matrix((np.ones(len(owner)), (np.arange(len(owner)), owner)), (len(owner), len(players)))
+        scaled = [members.multiply(weights[:, None]).tocsr() for weights in self.weights.T]
+
+        def values(features: Features) -> NDArray[np.float64]:
+            basis = _expand(self.prepared.transform(features), self.knots)
+            return np.stack([_dense(basis @ each) - self.centre @ each for each in scaled], axis=2)
+
+        return Attribution(self.centre @ self.weights + self.bias, values)
+
     def save(self, folder: Path) -> None:
         """Write one npz file."""
-        arrays = {"knots": self.knots, "weights": self.weights, "bias": self.bias}
+        arrays = {"knots": self.knots, "weights": self.weights, "bias": self.bias, "centre": self.centre}
         np.savez(folder / "model.npz", allow_pickle=False, **arrays, **self.prepared.arrays())
 
     @classmethod
@@ -142,4 +172,5 @@ class Model:
         """Read what `save` wrote."""
         with np.load(folder / "model.npz", allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
-        return cls(tabular.Dense.restore(arrays), arrays["knots"], arrays["weights"], arrays["bias"])
+        own = (arrays.get(name, np.zeros(0)) for name in ("knots", "weights", "bias", "centre"))
+        return cls(tabular.Dense.restore(arrays), *own)

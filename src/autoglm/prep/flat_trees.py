@@ -42,6 +42,8 @@ class Tree:
         Which score the tree adds to.
     categories
         Node → codes that go right, for splits by category; every other code and missing go left.
+    cover
+        Training rows (or their weight) that came to each node, for explanations; None where it is not known.
     """
 
     left: NDArray[np.int32]
@@ -52,6 +54,7 @@ class Tree:
     value: NDArray[np.float64]
     output: int = 0
     categories: Mapping[int, NDArray[np.int32]] = field(default_factory=dict)
+    cover: NDArray[Any] | None = None
 
 
 def from_lightgbm(text: str) -> list[Tree]:
@@ -97,7 +100,13 @@ def _lightgbm_tree(block: str, output: int) -> Tree:
         value=np.concatenate([np.zeros(inner), values]),
         output=output,
         categories=categories,
+        cover=np.concatenate([read("internal_count", np.int64), _leaf_counts(stored, leaves)]),
     )
+
+
+def _leaf_counts(stored: Mapping[str, str], leaves: int) -> NDArray[np.int64]:
+    counts = np.array(stored.get("leaf_count", "").split(), dtype=np.int64)
+    return counts if len(counts) == leaves else np.ones(leaves, dtype=np.int64)  # a lone leaf may have none
 
 
 def booster(trees: Sequence[Tree], n_features: int, outputs: int) -> xgb.Booster:
@@ -188,6 +197,7 @@ def siblings_adjacent(tree: Tree) -> Tree:
         missing_left=tree.missing_left[old],
         value=tree.value[old],
         categories={int(new[node]): codes for node, codes in tree.categories.items()},
+        cover=None if tree.cover is None else tree.cover[old],
     )
 
 
@@ -221,7 +231,7 @@ def _xgboost_tree(tree: Tree, number: int, n_features: int) -> dict[str, Any]:
         "split_conditions": condition,
         "split_indices": np.where(leaf, 0, tree.feature).astype(np.int32),
         "split_type": kinds,
-        "sum_hessian": zeros,
+        "sum_hessian": zeros if tree.cover is None else tree.cover.astype(np.float32),
         "tree_param": {
             "num_deleted": "0",
             "num_feature": str(n_features),

@@ -42,6 +42,10 @@ class TreeModel(Protocol):
     def scores(self) -> int:
         """Margins a row."""
 
+    @property
+    def additive(self) -> bool:
+        """Whether `link` changes nothing: margins are sums over trees."""
+
     def link(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
         """Turn the sums over trees into margins, shape (n, scores) both."""
 
@@ -93,9 +97,17 @@ class Grove:
         blocks = range(0, len(features), most)
         return np.concatenate([self._predict(features.dense[i : i + most], threads) for i in blocks])
 
-    def _predict(self, dense: Matrix, threads: int) -> NDArray[np.float64]:
+    def matrix(self, dense: Matrix) -> Matrix:
+        """Return what the trees read: the features, then what each model makes of them."""
         extra = [block for model in self.models for block in model.inputs.extras(dense)]
-        matrix = finite(np.hstack([dense, *extra]) if extra else np.asarray(dense))
+        return finite(np.hstack([dense, *extra]) if extra else np.asarray(dense))
+
+    def owners(self, dense: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Return whose each column of `matrix` is; `dense` says it of the features, -1 stands for no one's alone."""
+        return np.concatenate([dense, *(model.inputs.owners(dense)[len(dense) :] for model in self.models)])
+
+    def _predict(self, dense: Matrix, threads: int) -> NDArray[np.float64]:
+        matrix = self.matrix(dense)
         scores = self.models[0].scores
         sums = bulk.margins(self.booster, matrix, scores * len(self.models), threads)
         total = np.zeros((len(dense), scores))
