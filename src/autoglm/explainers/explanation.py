@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -98,10 +98,8 @@ class Explanation:
 
     def take(self, rows: Any) -> Explanation:
         """Return the given rows (positions)."""
-        return Explanation(
-            self.columns, self.values[rows], self.base[rows], self.margins[rows], self.errors[rows], self.names, self.unit,
-            self.exact,
-        )  # fmt: skip
+        kept = {name: getattr(self, name)[rows] for name in ("values", "base", "margins", "errors")}
+        return replace(self, **kept)
 
 
 def score_names(task: Task) -> tuple[str, ...]:

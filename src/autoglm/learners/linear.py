@@ -116,7 +116,7 @@ def _expand(matrix: Any, knots: NDArray[np.float64]) -> Any:
 
 
 def _dense(product: Any) -> NDArray[np.float64]:
-    return np.asarray(product.todense() if sp.issparse(product) else product, dtype=np.float64)
+    return np.asarray(product.toarray() if hasattr(product, "toarray") else product, dtype=np.float64)
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ def values(plan: Plan, matrix: NDArray[np.float32], threads: int = 1) -> NDArray
         The trees read a column that is not there.
     """
     if matrix.shape[1] <= plan.splits["column"].max(initial=0):
-        raise ValueError(f"{matrix.shape[1]} columns; expected at least {plan.nodes['column'].max() + 1}")
+        raise ValueError(f"{matrix.shape[1]} columns; expected at least {plan.splits['column'].max() + 1}")
     found = np.zeros((len(matrix), plan.players, len(plan.base)))
     grids = _tables(int(plan.trees["points"].max(initial=STEP)))
     most = 2 * int(plan.trees["splits"].max(initial=0)) + 1

@@ -96,7 +96,7 @@ class Plan(NamedTuple):
         stored = [boosters.arrays(tree) for tree in boosters.trees(raw)]
         outputs = np.array(boosters.outputs(raw, len(stored)))
         base = np.array(boosters.base(booster, scores * len(shares))).reshape(len(shares), scores)
-        grown = _Grown.of(stored, owners, np.asarray(shares, dtype=np.float64)[outputs // scores])
+        grown = _Grown(stored, owners, np.asarray(shares, dtype=np.float64)[outputs // scores])
         trees = np.zeros(len(stored), dtype=TREE)
         counts = np.bincount(grown.tree[grown.inner], minlength=len(stored))
         trees["first"], trees["splits"], trees["output"] = np.cumsum(counts) - counts, counts, outputs % scores
@@ -107,9 +107,14 @@ class Plan(NamedTuple):
 
 
 class _Grown:
-    """All trees' nodes in one row, breadth first within each tree; pruned ones are left out."""
+    """All trees' nodes in one row, breadth first within each tree; pruned ones are left out.
 
-    def __init__(self, stored: list[dict[str, NDArray[Any]]]) -> None:
+    `factor` multiplies the leaves of each tree.
+    """
+
+    def __init__(
+        self, stored: list[dict[str, NDArray[Any]]], owners: NDArray[np.intp], factor: NDArray[np.float64]
+    ) -> None:
         sizes = np.array([len(t["left_children"]) for t in stored])
         roots = np.cumsum(sizes) - sizes
         tree = np.repeat(np.arange(len(stored)), sizes)
@@ -125,33 +130,26 @@ class _Grown:
         new[order] = np.arange(len(order))
         places, self.sets = _sets(stored)
         self.tree, self.left, self.right = tree[order], new[left[order]], new[right[order]]
+        self.root = np.searchsorted(self.tree, self.tree)
         self.inner = np.flatnonzero(self.left >= 0)
         self.column, self.category = joined("split_indices", np.int64)[order], places[order]
-        self.condition, self.cover = joined("split_conditions", np.float32)[order], joined("sum_hessian", float)[order]
+        self.condition = joined("split_conditions", np.float32)[order]
         self.missing_left = joined("default_left", np.uint8)[order]
+        self.value = self.condition * factor[self.tree]
+        self.player = owners[self.column]
+        if np.any(self.player[self.inner] < 0):
+            raise ValueError("a tree reads a column that is no player's alone")
         self.parent = np.full(len(order), -1)
         self.parent[self.left[self.inner]] = self.parent[self.right[self.inner]] = self.inner
-        self.root = np.searchsorted(self.tree, self.tree)
+        self.before = _before(self.parent, np.where(self.parent >= 0, self.player[self.parent], -1))
+        self._spread(len(stored), self._ratios(joined("sum_hessian", np.float64)[order]))
 
-    @classmethod
-    def of(cls, stored: list[dict[str, NDArray[Any]]], owners: NDArray[np.intp], factor: NDArray[np.float64]) -> _Grown:
-        """Read trees, say who leads to each node and with what share; leaves are multiplied by the trees' factors."""
-        grown = cls(stored)
-        inner, parent = grown.inner, np.maximum(grown.parent, 0)
-        if np.any(grown.cover[np.unique(grown.root[inner])] <= 0):
+    def _ratios(self, cover: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the share of a parent's training rows that came to each node."""
+        if np.any(cover[np.unique(self.root[self.inner])] <= 0):
             raise ValueError("the trees do not say how many training rows passed: fit again with this version")
-        player = owners[grown.column]
-        if np.any(player[inner] < 0):
-            raise ValueError("a tree reads a column that is no player's alone")
-        grown.player = player
-        grown.leads = np.where(grown.parent >= 0, player[parent], -1)
-        grown.before = _before(grown.parent, grown.leads)
-        grown.value = grown.condition * factor[grown.tree]
-        grown._spread(
-            len(stored),
-            np.divide(grown.cover, grown.cover[parent], out=np.zeros(len(parent)), where=grown.cover[parent] > 0),
-        )
-        return grown
+        above = np.where(self.parent >= 0, cover[self.parent], 0.0)
+        return np.divide(cover, above, out=np.zeros(len(cover)), where=above > 0)
 
     def _spread(self, trees: int, ratio: NDArray[np.float64]) -> None:
         """Multiply shares down the trees, and count the players on the way to each node."""
