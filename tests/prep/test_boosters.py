@@ -45,3 +45,10 @@ def test_other_bytes_are_an_error() -> None:
         boosters.outputs(bytes(boosted({}).save_raw("ubj")), 4)
     with pytest.raises(ValueError, match="an array"):
         boosters.arrays(b"{L" + (1).to_bytes(8, "big") + b"aSi\x01x")
+
+
+@pytest.mark.parametrize("label", [0, 1])
+def test_the_base_of_a_single_class_is_finite(label: int) -> None:
+    booster = xgb.train({"objective": "binary:logistic"}, xgb.DMatrix(ROWS, np.full(len(ROWS), label)), 1)
+    expected = booster.inplace_predict(ROWS[:1], predict_type="margin")
+    assert np.float32(boosters.base(booster, 1)[0]) == expected[0]

@@ -20,6 +20,7 @@ _TREE = re.compile(rb"\{" + _KEY + rb"\x0cbase_weights")
 _END = b"}" + _KEY + b"\x04name"
 _INFO = _KEY + b"\x09tree_info"
 _INTEGERS = {b"i": ">b", b"U": ">B", b"I": ">h", b"l": ">i", b"L": ">q"}
+_EDGE = np.float32(1e-6)
 _ARRAY = b"[$"
 _ITEMS: dict[bytes, np.dtype[Any]] = {
     b"U": np.dtype("u1"),
@@ -104,7 +105,8 @@ def base(booster: xgb.Booster, scores: int) -> list[float]:
     """Return the margins that a booster starts from, as exactly as float32 has them."""
     about = _about(booster)
     values = np.atleast_1d(json.loads(about["learner_model_param"]["base_score"])).astype(np.float32)
-    if about["objective"]["name"] == "binary:logistic":  # stored as a probability
+    if about["objective"]["name"] == "binary:logistic":  # stored as a probability, which XGBoost keeps off 0 and 1
+        values = np.clip(values, _EDGE, 1 - _EDGE)
         values = -np.log((1 / values - 1).astype(np.float64)).astype(np.float32)
     return [float(v) for v in np.broadcast_to(values, scores)]
 

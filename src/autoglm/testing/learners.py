@@ -19,6 +19,8 @@ from autoglm.core.metrics import log_loss, rmse, softmax
 from autoglm.core.ragged import Ragged
 from autoglm.core.seed import Seed
 from autoglm.core.task import Task
+from autoglm.explainer import Explainer
+from autoglm.explainers.trees import explains
 from autoglm.learners import Limits, Sample, suits
 
 TASKS = (Task("binary", "y", (0, 1)), Task("multiclass", "y", (0, 1, 2)), Task("regression", "y"))
@@ -88,6 +90,7 @@ def check_fit(learner: Any, train: Sample, valid: Sample, task: Task, where: str
     _check_rows(model, valid.features, margins, spread * CLOSE, where)
     _check_disk(model, valid.features, margins, where)
     _check_merged(model, valid.features, margins, spread * CLOSE, where)
+    _check_explained(model, valid.features, margins, spread * CLOSE, where)
     started = time.monotonic()
     hurried = learner.fit(train, valid, task, Limits(seconds=0.05, seed=Seed(3)))
     assert time.monotonic() - started < 5.0, f"{where}: far over its time"
@@ -196,6 +199,18 @@ def _check_merged(model: Any, features: Features, margins: NDArray[Any], close: 
     if merged is not None:
         apart = np.abs(merged.predict(features) - margins).max()
         assert apart <= close, f"{where}: thrice the same model merged differs from it by {apart:g}"
+
+
+def _check_explained(model: Any, features: Features, margins: NDArray[Any], close: float, where: str) -> None:
+    """Check that what columns add, and what is known without them, is the answer."""
+    some = np.arange(min(5, len(features)))
+    names = tuple(dict.fromkeys([*(o.source for o in features.outputs), *(source for source, _ in features.terms)]))
+    explainer = Explainer.of([(1.0, [model])], names, features.take(some), margins.shape[1])
+    values, errors, base = explainer.explain(features.take(some), Seed(3), 1, 1)
+    apart = np.abs(base + values.sum(axis=1) - margins[some]).max()
+    assert apart <= close, f"{where}: the values of columns miss the answer by {apart:g}"
+    exact = "attribution" in dir(model) or explains(model)
+    assert not (exact and explainer.share == 1.0 and errors.any()), f"{where}: exact values have errors"
 
 
 def _check_disk(model: Any, features: Features, margins: NDArray[Any], where: str) -> None:

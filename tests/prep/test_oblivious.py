@@ -1,0 +1,51 @@
+"""CatBoost's trees as tables: the same values as CatBoost's own."""
+
+from typing import Any
+
+import catboost as cb
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from autoglm.prep import oblivious
+from autoglm.prep.oblivious import Tables
+
+
+def table() -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    draw = np.random.default_rng(0)
+    matrix = draw.normal(size=(400, 6)).astype(np.float32)
+    matrix[draw.random(matrix.shape) < 0.1] = np.nan
+    return matrix, np.nan_to_num(matrix[:, 0] * matrix[:, 1] + matrix[:, 2])
+
+
+def fitted(loss: str, target: NDArray[Any], depth: int = 6) -> cb.CatBoost:
+    settings = {"loss_function": loss, "iterations": 30, "depth": depth, "thread_count": 1, "verbose": False}
+    booster = cb.CatBoost(settings | {"allow_writing_files": False, "nan_mode": "Min"})
+    return booster.fit(cb.Pool(table()[0], target))
+
+
+@pytest.mark.parametrize("depth", [1, 4, 6])
+@pytest.mark.parametrize(("loss", "scores"), [("RMSE", 1), ("Logloss", 1), ("MultiClass", 3)])
+def test_catboost_says_the_same(loss: str, scores: int, depth: int) -> None:
+    matrix, value = table()
+    target = value if loss == "RMSE" else np.digitize(value, [0.0] if scores == 1 else [-0.5, 0.5])
+    booster = fitted(loss, target, depth)
+    tables = Tables.of(booster, np.arange(6), scores)
+    native = booster.get_feature_importance(cb.Pool(matrix[:20]), type="ShapValues")
+    native = native[:, :, None] if scores == 1 else native.transpose(0, 2, 1)
+    assert np.abs(tables.values(matrix[:20], 6) - native[:, :-1]).max() < 1e-9
+    assert tables.base == pytest.approx(native[0, -1])
+
+
+def test_columns_of_one_player_add_up_with_the_base() -> None:
+    matrix, value = table()
+    booster = fitted("RMSE", value)
+    tables = Tables.of(booster, np.array([0, 0, 1, 1, 2, 2]), 1)
+    sums = tables.base + tables.values(matrix, 3).sum(axis=1)
+    assert sums[:, 0] == pytest.approx(booster.predict(matrix))
+
+
+def test_tables_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(oblivious, "MOST_CELLS", 100)
+    with pytest.raises(ValueError, match="too large"):
+        Tables.of(fitted("RMSE", table()[1]), np.arange(6), 1)
