@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING
 
 import click
 
-from autoglm.commands import _text
+from autoglm.commands import _rows, _text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,7 +54,7 @@ def command(
     from autoglm.predictor import Predictor
 
     predictor = Predictor.load(folder, files=files)
-    with _file(rows) as path:
+    with _rows.as_file(rows) as path:
         frame = reading.read(path)
     if path != rows:
         del frame.attrs["folder"]  # standard input lies in no folder: paths start from the working directory
@@ -80,18 +76,6 @@ def command(
         _bytes(answers.to_json(orient="records", date_format="iso", force_ascii=False, indent=1) + "\n")
     else:
         _bytes(answers.to_csv(index=False))
-
-
-@contextmanager
-def _file(rows: Path) -> Iterator[Path]:
-    """Give the rows as a file that can be read twice; a pipe cannot."""
-    if str(rows) != "-":
-        yield rows
-        return
-    with NamedTemporaryFile(prefix="standard-input-") as copy:
-        copy.write(sys.stdin.buffer.read())
-        copy.flush()
-        yield Path(copy.name)
 
 
 def _answers(predictor: Predictor, frame: pd.DataFrame, proba: bool, keep: bool) -> pd.DataFrame:

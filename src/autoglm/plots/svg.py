@@ -64,7 +64,7 @@ class Axes:
         """Draw a line through points."""
         pairs = zip(np.asarray(x).tolist(), np.asarray(y).tolist(), strict=True)
         points = " ".join(f"{self.px(a):.1f} {self.py(b):.1f}" for a, b in pairs)
-        return f'<path class="line {style}" d="M{points}">{_title(title)}</path>' if points else ""
+        return f'<path class="line {style}" d="M{points}">{hover(title)}</path>' if points else ""
 
     def band(self, x: ArrayLike, low: ArrayLike, high: ArrayLike, style: str) -> str:
         """Fill the area between two lines."""
@@ -76,7 +76,7 @@ class Axes:
     def dot(self, x: float, y: float, style: str, title: str = "", radius: float = 3.5) -> str:
         """Draw one dot with a hover title."""
         return (
-            f'<circle class="{style}" cx="{self.px(x):.1f}" cy="{self.py(y):.1f}" r="{radius}">{_title(title)}</circle>'
+            f'<circle class="{style}" cx="{self.px(x):.1f}" cy="{self.py(y):.1f}" r="{radius}">{hover(title)}</circle>'
         )
 
     def cloud(self, x: ArrayLike, y: ArrayLike, style: str) -> str:
@@ -104,7 +104,7 @@ def text(x: float, y: float, words: str, style: str, more: str = "") -> str:
 def box(x: float, y: float, width: float, height: float, style: str, title: str = "", more: str = "") -> str:
     """Draw a rectangle."""
     size = f'width="{max(width, 0):.1f}" height="{max(height, 0):.1f}"'
-    return f'<rect class="{style}" x="{x:.1f}" y="{y:.1f}" {size} {more}>{_title(title)}</rect>'
+    return f'<rect class="{style}" x="{x:.1f}" y="{y:.1f}" {size} {more}>{hover(title)}</rect>'
 
 
 def span(values: Sequence[float], margin: float = 0.05) -> tuple[float, float]:
@@ -162,5 +162,6 @@ def _tick(value: float, ends: tuple[float, float], percent: bool) -> str:
     return f"{value:,.4g}".replace("-", "−") if abs(value) > 1e-12 else "0"
 
 
-def _title(words: str) -> str:
+def hover(words: str) -> str:
+    """Return what is said when the pointer rests on a part."""
     return f"<title>{escape(words)}</title>" if words else ""

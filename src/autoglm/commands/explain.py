@@ -1,0 +1,88 @@
+"""Say what each column adds to the answers of a table's rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from autoglm.commands import _rows, _text
+
+SHOWN = 10
+
+
+@click.command("explain")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("rows", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Table to write, a line a row and column: .csv, .tsv, .parquet, .feather, .arrow, .jsonl, .json.",
+)
+@click.option(
+    "--html", type=click.Path(path_type=Path), metavar="FILE", help="Page to draw: waterfalls and a beeswarm."
+)
+@click.option("--top", type=click.IntRange(1), default=5, show_default=True, help="Columns to name a row.")
+@click.option(
+    "--draws",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Orders drawn where values are not exact: four times as many halve the error.",
+)
+@click.option(
+    "--files",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Where paths of images and sounds start.  [default: the folder of ROWS]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+def command(
+    folder: Path,
+    rows: Path,
+    out: Path | None,
+    html: Path | None,
+    top: int,
+    draws: int,
+    files: Path | None,
+    as_json: bool,
+) -> None:
+    """Explain the answers of the predictor in DIR to the rows of the table ROWS (- for standard input).
+
+    Shapley values on the columns of the input: with what is known of no row they add up to the answer, in log-odds,
+    log-probabilities or the unit of the target. Values that had to be sampled carry a standard error (±).
+
+    \b
+    Examples:
+      autoglm explain churn-model new.csv
+      autoglm explain churn-model new.csv --html why.html
+      head -n 2 new.csv | autoglm explain churn-model - --json
+    """
+    from autoglm import explained
+    from autoglm.core import reading
+    from autoglm.core.files import write_bytes
+    from autoglm.predictor import Predictor
+
+    predictor = Predictor.load(folder, files=files)
+    with _rows.as_file(rows) as path:
+        frame = reading.read(path)
+    if path != rows:
+        del frame.attrs["folder"]
+    found = predictor.explain(frame, draws=draws)
+    answers = predictor.predict(frame).tolist()
+    if out is not None:
+        table = found.frame()
+        table["row"] += 1
+        reading.write(table, out)
+        _text.note(f"{len(table)} lines written to {out}")
+    if html is not None:
+        write_bytes(html, explained.page(found, frame, answers, predictor.task.target).encode())
+        _text.note(f"page written to {html}")
+    if as_json:
+        _text.write_json({"target": predictor.task.target, "answers": answers, **found.json()})
+    elif out is None and html is None:
+        click.echo("\n".join(explained.lines(found.take(slice(0, SHOWN)), frame, answers[:SHOWN], top)))
+        if len(frame) > SHOWN:
+            _text.note(f"{len(frame) - SHOWN} further rows: -o FILE or --json for all of them")
