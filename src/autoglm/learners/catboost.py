@@ -161,30 +161,19 @@ class Model:
         return cls(total, models[0].scores)
 
     def attribution(self, players: Players) -> Attribution:
-        """Say what each player adds; see `learners`.
-
-        Trees of numbers are tabulated; others answer by CatBoost's own values where no player has two features.
-        """
+        """Say what each player adds; see `learners`."""
         if self.present:
             raise ValueError("classes that the model does not know have no share in its sums")
-        if not self.booster.get_cat_feature_indices():
-            tables = oblivious.Tables.of(self.booster, players.dense, self.scores)
-            return Attribution(tables.base, lambda features: tables.values(features.dense, len(players)))
-        if len(set(players.dense.tolist())) < len(players.dense):
-            raise ValueError("CatBoost does not say what several features add together")
-        blank = Features(np.full((1, len(players.dense)), np.nan, dtype=np.float32), players.outputs)
+        numbers, categories = (
+            np.array([i for i, o in enumerate(players.outputs) if bool(o.cardinality) is whether], dtype=np.intp)
+            for whether in (False, True)
+        )
+        tables = oblivious.Tables.of(self.booster, players.dense[np.r_[numbers, categories]], self.scores)
 
         def values(features: Features) -> NDArray[np.float64]:
-            found = np.zeros((len(features), len(players), self.scores))
-            found[:, players.dense[np.r_[features.numbers, features.categories]]] = self._shares(features)[:, :-1]
-            return found
+            return tables.values(self.booster.calc_leaf_indexes(_pool(features)), len(players))
 
-        return Attribution(self._shares(blank)[0, -1], values)
-
-    def _shares(self, features: Features) -> NDArray[np.float64]:
-        """Return CatBoost's own Shapley values, then the base, shape (n_rows, n_features + 1, scores)."""
-        found = np.asarray(self.booster.get_feature_importance(_pool(features), type="ShapValues"), dtype=np.float64)
-        return found[:, :, None] if found.ndim == 2 else found.transpose(0, 2, 1)
+        return Attribution(tables.base, values)
 
     def save(self, folder: Path) -> None:
         """Write CatBoost's own binary format."""

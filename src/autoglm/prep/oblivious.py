@@ -1,4 +1,4 @@
-"""CatBoost's trees of numbers as tables of Shapley values: a row is explained by looking its leaf up.
+"""CatBoost's trees as tables of Shapley values: a row is explained by looking its leaf up.
 
 All splits of a level of an oblivious tree are the same, so a row's answers to its few splits, 64 ways for six, say all
 that the tree's Shapley values depend on. They are those of path-dependent TreeSHAP, as CatBoost has them, but for
@@ -29,28 +29,23 @@ class Level:
 
     Parameters
     ----------
-    column, border, missing
-        What each split asks: whether the column is above the border, and whether a missing value is; shape
-        (n_trees, depth).
+    tree
+        Their numbers in the model, shape (n_trees,).
     player
-        Whose column it is.
+        Whose column each split asks, shape (n_trees, depth).
     table
         Values, shape (n_trees, 2 ** depth, depth, scores): by leaf what the player of each split gets; a player of
         several splits gets it with the first.
     """
 
-    column: NDArray[np.intp]
-    border: NDArray[np.float32]
-    missing: NDArray[np.bool_]
+    tree: NDArray[np.intp]
     player: NDArray[np.intp]
     table: Floats
 
-    def add(self, matrix: NDArray[np.float32], into: Floats) -> None:
+    def add(self, leaves: NDArray[Any], into: Floats) -> None:
         """Add the values of rows, shape (n_rows, n_players, scores)."""
-        trees, bits = np.arange(len(self.column)), 1 << np.arange(self.column.shape[1])
-        for row, found in zip(matrix, into, strict=True):
-            value = row[self.column]
-            leaf = np.where(np.isnan(value), self.missing, value > self.border) @ bits
+        trees = np.arange(len(self.tree))
+        for leaf, found in zip(leaves[:, self.tree], into, strict=True):
             np.add.at(found, self.player, self.table[trees, leaf])
 
 
@@ -69,37 +64,53 @@ class Tables:
 
     @classmethod
     def of(cls, booster: cb.CatBoost, owners: NDArray[np.intp], scores: int) -> Self:
-        """Tabulate a model of numbers; `owners` says whose each of its columns is.
+        """Tabulate a model; `owners` says whose each of its columns is, in CatBoost's own order.
 
         Raises
         ------
         ValueError
-            The model splits on something else, or the tables would be too large.
+            The model splits on columns of several players at once, or the tables would be too large.
         """
         about = _exported(booster)
-        info = {f["feature_index"]: f for f in about["features_info"]["float_features"]}
+        splits, trees = _players(about["features_info"], owners), about["oblivious_trees"]
         scale, bias = about["scale_and_bias"]
-        depths: dict[int, list[Any]] = {}
-        for tree in about["oblivious_trees"]:
-            if any(split["split_type"] != "FloatFeature" for split in tree["splits"] or []):
-                raise ValueError("the model splits on something else than numbers")
-            depths.setdefault(len(tree["splits"] or []), []).append(tree)
-        if sum(len(trees) * depth * scores << depth for depth, trees in depths.items()) > MOST_CELLS:
+        depths: dict[int, list[int]] = {}
+        for number, tree in enumerate(trees):
+            depths.setdefault(len(tree["splits"] or []), []).append(number)
+        if sum(len(numbers) * depth * scores << depth for depth, numbers in depths.items()) > MOST_CELLS:
             raise ValueError("the tables would be too large")
-        base, levels = np.zeros(scores), []
-        for depth, trees in depths.items():
-            for tree in trees:
-                base += _mean(tree, scores)
-            if depth:
-                levels.append(_level(trees, depth, info, owners, scores, scale))
+        base = sum((_mean(tree, scores) for tree in trees), np.zeros(scores))
+        levels = [_level(trees, np.array(n), depth, splits, scores, scale) for depth, n in depths.items() if depth]
         return cls(tuple(levels), scale * base + np.asarray(bias))
 
-    def values(self, matrix: NDArray[np.float32], players: int) -> Floats:
-        """Return Shapley values, shape (n_rows, players, scores)."""
-        found = np.zeros((len(matrix), players, len(self.base)))
+    def values(self, leaves: NDArray[Any], players: int) -> Floats:
+        """Return Shapley values, shape (n_rows, players, scores); `leaves` are a row's, one a tree."""
+        found = np.zeros((len(leaves), players, len(self.base)))
         for level in self.levels:
-            level.add(matrix, found)
+            level.add(leaves, found)
         return found
+
+
+def _players(info: dict[str, Any], owners: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return whose column each possible split asks, numbered as CatBoost does: borders, categories, statistics.
+
+    Raises
+    ------
+    ValueError
+        A statistic is of columns of several players.
+    """
+    found: list[int] = []
+    for feature in info.get("float_features", ()):
+        found += [int(owners[feature["flat_feature_index"]])] * len(feature["borders"] or ())
+    flat = {f["feature_index"]: int(f["flat_feature_index"]) for f in info.get("categorical_features", ())}
+    for feature in info.get("categorical_features", ()):
+        found += [int(owners[flat[feature["feature_index"]]])] * len(feature.get("values") or ())
+    for statistic in info.get("ctrs", ()):
+        of = {int(owners[flat[e["cat_feature_index"]]]) for e in statistic["elements"] if "cat_feature_index" in e}
+        if len(of) != 1 or any("cat_feature_index" not in e for e in statistic["elements"]):
+            raise ValueError("a statistic is of several columns")
+        found += list(of) * len(statistic["borders"])
+    return np.array(found, dtype=np.intp)
 
 
 def _exported(booster: cb.CatBoost) -> dict[str, Any]:
@@ -116,18 +127,14 @@ def _mean(tree: dict[str, Any], scores: int) -> Floats:
 
 
 def _level(
-    trees: list[Any], depth: int, info: dict[int, Any], owners: NDArray[np.intp], scores: int, scale: float
+    trees: list[Any], numbers: NDArray[np.intp], depth: int, splits: NDArray[np.intp], scores: int, scale: float
 ) -> Level:
-    splits = [tree["splits"] for tree in trees]
-    features = [[info[s["float_feature_index"]] for s in each] for each in splits]
-    column = np.array([[f["flat_feature_index"] for f in each] for each in features], dtype=np.intp)
-    border = np.array([[s["border"] for s in each] for each in splits], dtype=np.float32)
-    missing = np.array([[f["nan_value_treatment"] == "AsTrue" for f in each] for each in features])
-    player = owners[column]
-    table = np.zeros((len(trees), 1 << depth, depth, scores))
-    for tree, who, into in zip(trees, player, table, strict=True):
-        _tabulate(tree, who, into)
-    return Level(column, border, missing, player, scale * table)
+    asked = [[split["split_index"] for split in trees[number]["splits"]] for number in numbers]
+    player = splits[np.array(asked, dtype=np.intp)]
+    table = np.zeros((len(numbers), 1 << depth, depth, scores))
+    for number, who, into in zip(numbers, player, table, strict=True):
+        _tabulate(trees[number], who, into)
+    return Level(numbers, player, scale * table)
 
 
 def _tabulate(tree: dict[str, Any], player: NDArray[np.intp], into: Floats) -> None:
