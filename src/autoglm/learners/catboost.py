@@ -118,14 +118,14 @@ def _labelled(sample: Sample, present: NDArray[np.int64]) -> cb.Pool:
 def _pool(features: Features, target: NDArray[Any] | None = None) -> cb.Pool:
     categories, numbers = features.categories, features.numbers
     if not len(categories):
-        return cb.Pool(np.ascontiguousarray(features.dense, dtype=np.float32), target)
+        return cb.Pool(np.ascontiguousarray(features.dense, dtype=np.float32), target, thread_count=1)
     codes = np.nan_to_num(features.dense[:, categories], nan=-1.0).astype(np.int64)
     texts = np.array([b"%d" % i for i in range(-1, int(codes.max(initial=0)) + 1)], dtype=object)
     data = cb.FeaturesData(
         num_feature_data=np.ascontiguousarray(features.dense[:, numbers], dtype=np.float32) if len(numbers) else None,
         cat_feature_data=texts[codes + 1],
     )
-    return cb.Pool(data, target)
+    return cb.Pool(data, target, thread_count=1)
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ class Model:
         tables = oblivious.Tables.of(self.booster, players.dense[np.r_[numbers, categories]], self.scores)
 
         def values(features: Features) -> NDArray[np.float64]:
-            return tables.values(self.booster.calc_leaf_indexes(_pool(features)), len(players))
+            return tables.values(self.booster.calc_leaf_indexes(_pool(features), thread_count=1), len(players))
 
         return Attribution(tables.base, values)
 

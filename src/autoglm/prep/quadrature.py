@@ -7,6 +7,7 @@ instructions take; nothing is allocated a row.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,7 @@ def values(plan: Plan, matrix: NDArray[np.float32], threads: int = 1) -> NDArray
     return found
 
 
+@lru_cache(maxsize=8)
 def _tables(most: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return t, 1 - t and 1 / (1 - t), and weights, at 1 · STEP, 2 · STEP ... points; what is beyond weighs nothing."""
     at, weights = np.full((most // STEP, most), 0.5), np.zeros((most // STEP, most))
@@ -57,26 +59,26 @@ def _tables(most: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 _split, _tree = from_dtype(SPLIT)[::1], from_dtype(TREE)[::1]
 _matrix = types.Array(float32, 2, "A", readonly=True)
-_0, _1, _2, _3 = (
-    np.uintp(0),
-    np.uintp(1),
-    np.uintp(2),
-    np.uintp(3),
-)  # unsigned: no look at whether they count from the end
+# Unsigned places are not looked at for whether they count from the end.
+_0, _1, _2, _3 = np.uintp(0), np.uintp(1), np.uintp(2), np.uintp(3)
 _grid, _grids = float64[:, ::1], float64[:, :, ::1]
 
 
 @njit(nogil=True)
 def _goes_left(split: Any, sets: Any, value: Any) -> Any:
-    if value != value:
-        return split.missing != 0
+    """Return 1 or 0, for numbers without a branch on the row, whose ways nobody can guess."""
+    lost = np.float64(value != value)
     if split.category < 0:
-        return value < split.threshold
+        return np.float64(value < split.threshold) + lost * split.missing
+    if lost:
+        return np.float64(split.missing)
     if not 0 <= value < 16777216:
-        return True
+        return 1.0
     code, at = np.uint32(value), np.uint32(split.category)
     word = np.uint32(code >> np.uint32(5))
-    return word >= sets[at] or (sets[at + np.uint32(1) + word] >> (code & np.uint32(31))) & np.uint32(1) == 0
+    if word >= sets[at]:
+        return 1.0
+    return np.float64((sets[at + np.uint32(1) + word] >> (code & np.uint32(31))) & np.uint32(1) == 0)
 
 
 @njit(nogil=True, fastmath=FAST, error_model="numpy")
@@ -134,13 +136,10 @@ def _step(stacks: Any, split: Any, child: Any, share: Any, goes: Any, grid: Any,
 
 @njit(nogil=True, fastmath=FAST, error_model="numpy")
 def _down(splits: Any, tree: Any, sets: Any, grid: Any, row: Any, passes: Any, stacks: Any) -> None:
-    """Go to both children of every split; nothing branches on the row, whose ways nobody can guess."""
+    """Go to both children of every split."""
     for i in range(tree.splits):
         split = splits[np.uintp(tree.first) + np.uintp(i)]
-        went, left = (
-            passes[np.uintp(split.before)],
-            1.0 if _goes_left(split, sets, row[np.uintp(split.column)]) else 0.0,
-        )
+        went, left = passes[np.uintp(split.before)], _goes_left(split, sets, row[np.uintp(split.column)])
         child = np.uintp(1 + 2 * i)
         other = child + np.uintp(1)
         passes[child], passes[other] = went * left, went * (1.0 - left)
