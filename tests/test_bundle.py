@@ -57,6 +57,7 @@ def test_a_copy_answers_the_same(home: Path, saved: Path, table: pd.DataFrame) -
     assert sorted(p.name for p in saved.iterdir()) == sorted(
         [
             "MODEL_CARD.md",
+            "background",
             "encodings.json",
             "encodings.npz",
             "manifest.json",

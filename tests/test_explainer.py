@@ -8,7 +8,7 @@ import pytest
 from tests.test_predictor import customers
 
 from autoglm import AutoML, Predictor
-from autoglm.core.errors import FolderError, OptionError, SchemaError
+from autoglm.core.errors import DataError, FolderError, OptionError, SchemaError
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +63,14 @@ def test_all_is_exact_without_what_must_be_sampled(frame: pd.DataFrame) -> None:
     assert exact.exact == 1.0 and not exact.errors.any() and exact.gap.max() < 1e-9
 
 
+def test_probabilities(predictor: Predictor, frame: pd.DataFrame) -> None:
+    found = predictor.explain(frame.iloc[:6], probability=True)
+    assert found.names == ("no", "yes") and found.unit == "probability" and found.exact == 0.0
+    assert found.margins == pytest.approx(predictor.predict_proba(frame.iloc[:6]).to_numpy(), abs=1e-6)
+    assert found.gap.max() < 1e-6
+    assert found.values.sum(axis=2) == pytest.approx(0.0, abs=1e-9)  # what one class gets the other loses
+
+
 def test_several_classes_and_values() -> None:
     draw = np.random.default_rng(1)
     x = pd.DataFrame({"a": draw.normal(size=150), "b": draw.normal(size=150)})
@@ -71,6 +79,8 @@ def test_several_classes_and_values() -> None:
     assert found.names == ("0", "1", "2") and found.unit == "log-probability" and found.gap.max() < 1e-4
     values = AutoML(work=3, threads=1, learners=["lightgbm"], search="none").fit(x.assign(y=3 * x["a"]), "y")
     told = values.explain(x.iloc[:9])
+    with pytest.raises(DataError, match="no class probabilities"):
+        values.explain(x.iloc[:9], probability=True)
     assert told.names == ("y",) and told.unit == "target"
     assert (told.base + told.values.sum(axis=1))[:, 0] == pytest.approx(values.predict(x.iloc[:9]), abs=1e-4)
 

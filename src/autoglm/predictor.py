@@ -28,7 +28,7 @@ from autoglm.core.task import Task, numeric
 from autoglm.ensembles import substitutes
 from autoglm.ensembles.committee import Committee
 from autoglm.explainer import Explainer
-from autoglm.explainers import modalities
+from autoglm.explainers import modalities, sampled
 from autoglm.explainers.explanation import UNITS, Explanation, score_names
 from autoglm.prep.gate import Gate, closed
 
@@ -213,13 +213,13 @@ class Predictor:
 
         return pd.DataFrame(modalities.shapley(self.encode(rows), answer), index=rows.index)
 
-    def explain(self, frame: Any, draws: int = 1, seed: int = 42) -> Explanation:
+    def explain(self, frame: Any, draws: int = 1, seed: int = 42, probability: bool = False) -> Explanation:
         """Say what each column of the input adds to the answer of each row (Shapley 1953).
 
-        Values are in the unit of the margins: log-odds, log-probabilities, or the target's. Trees, linear models and
-        CatBoost on numbers are explained exactly; the rest of the blend by permutation, with standard errors. Trees
-        compare with the training rows that passed their splits, linear models with the mean of the training rows, and
-        what is left with the 32 training rows that the folder keeps.
+        Values are in the unit of the margins: log-odds, log-probabilities, or the target's. Boosted trees and linear
+        models are explained exactly; the rest of the blend by permutation, with standard errors. Trees compare with
+        the training rows that passed their splits, linear models with the mean of the training rows, and what is left
+        with 32 training rows that the folder keeps.
 
         Parameters
         ----------
@@ -229,9 +229,13 @@ class Predictor:
             Orders drawn for each of the 32 rows; standard errors fall with its root.
         seed
             Draws the orders.
+        probability
+            Explain probabilities instead, all of the blend by permutation.
 
         Raises
         ------
+        DataError
+            Probabilities of a regression.
         FolderError
             The folder was written by a version that could not explain.
         OptionError
@@ -241,8 +245,12 @@ class Predictor:
         """
         if draws < 1:
             raise OptionError(f"draws={draws}: expected 1 or more orders for each row that is compared with")
+        if probability and self.task.kind == "regression":
+            raise DataError(f"target {self.task.target!r} is a quantity, it has no class probabilities")
         features = self.encode(frames.to_pandas(frame, empty=True))
         threads = self.about["threads"] if len(features) >= MANY else 1
+        if probability:
+            return self._explain_probability(features, draws, Seed(seed), threads)
         margins = self._blend(features, threads) if len(features) else np.zeros((0, self.task.scores))
         values, errors, base = self._explainer.explain(features, Seed(seed), draws, threads)
         temperature = float(self.about["temperature"])
@@ -253,6 +261,16 @@ class Predictor:
             values[lacking], errors[lacking], base[lacking] = found
         names, unit = score_names(self.task), UNITS[self.task.kind]
         return Explanation(tuple(self.columns), values, base, margins, errors, names, unit, self._explainer.share)
+
+    def _explain_probability(self, features: Features, draws: int, seed: Seed, threads: int) -> Explanation:
+        def answer(rows: Features) -> NDArray[np.float64]:
+            return softmax(self._blend(rows, threads), self.task)
+
+        shares = answer(features) if len(features) else np.zeros((0, len(self.task.classes)))
+        values, errors = sampled.shapley(features, self._background, answer, self._explainer.players, seed, draws)
+        base = np.tile(answer(self._background).mean(axis=0), (len(features), 1))
+        names = tuple(map(str, self.task.classes))
+        return Explanation(tuple(self.columns), values, base, shares, errors, names, "probability", 0.0)
 
     @cached_property
     def _background(self) -> Features:

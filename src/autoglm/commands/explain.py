@@ -32,6 +32,7 @@ SHOWN = 10
     show_default=True,
     help="Orders drawn where values are not exact: four times as many halve the error.",
 )
+@click.option("--probability", is_flag=True, help="Explain probabilities, all by drawing, instead of log-odds.")
 @click.option(
     "--files",
     type=click.Path(path_type=Path, file_okay=False),
@@ -46,6 +47,7 @@ def command(
     html: Path | None,
     top: int,
     draws: int,
+    probability: bool,
     files: Path | None,
     as_json: bool,
 ) -> None:
@@ -70,7 +72,7 @@ def command(
         frame = reading.read(path)
     if path != rows:
         del frame.attrs["folder"]
-    found = predictor.explain(frame, draws=draws)
+    found = predictor.explain(frame, draws=draws, probability=probability)
     answers = predictor.predict(frame).tolist()
     if out is not None:
         table = found.frame()

@@ -38,6 +38,9 @@ def shapley(
     answer
         Features → margins, shape (n_rows, scores).
     """
+    if not len(features) or not len(players):
+        scores = answer(background).shape[1]
+        return np.zeros((len(features), len(players), scores)), np.zeros((len(features), len(players), scores))
     count, pairs = len(players), len(background) * draws
     generator = seed.child("shapley").generator()
     orders = np.array([generator.permutation(count) for _ in range(pairs)]).reshape(pairs, count)
