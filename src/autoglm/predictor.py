@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from autoglm import bundle, encoders
 from autoglm.core import frames
-from autoglm.core.columns import column
+from autoglm.core.columns import Column, column
 from autoglm.core.errors import DataError, DataWarning, FolderError, OptionError, SchemaError, listing, nearest
 from autoglm.core.features import Features
 from autoglm.core.files import read_json
@@ -132,7 +132,7 @@ class Predictor:
         if self.task.kind == "regression":
             answers: NDArray[Any] = margins[:, 0]
         else:
-            answers = self.task.decode(self._codes(softmax(margins, self.task)))
+            answers = self.task.decode(decide(softmax(margins, self.task), self.offsets))
         return frames.like(frame, pd.Series(answers, index=rows.index, name=self.task.target))
 
     def predict_proba(self, frame: Any) -> Any:
@@ -208,7 +208,7 @@ class Predictor:
         rows = frames.to_pandas(frame, empty=True)
 
         def answer(some: Features) -> NDArray[np.float64]:
-            margins = self._blend(some, 1)
+            margins = self.blend(some, 1)
             return margins if self.task.kind == "regression" else np.log(softmax(margins, self.task))
 
         return pd.DataFrame(modalities.shapley(self.encode(rows), answer), index=rows.index)
@@ -247,11 +247,14 @@ class Predictor:
             raise OptionError(f"draws={draws}: expected 1 or more orders for each row that is compared with")
         if probability and self.task.kind == "regression":
             raise DataError(f"target {self.task.target!r} is a quantity, it has no class probabilities")
-        features = self.encode(frames.to_pandas(frame, empty=True))
+        return self.explained(self.encode(frames.to_pandas(frame, empty=True)), draws, seed, probability)
+
+    def explained(self, features: Features, draws: int = 1, seed: int = 42, probability: bool = False) -> Explanation:
+        """Explain rows that are encoded already; see `explain`."""
         threads = self.about["threads"] if len(features) >= MANY else 1
         if probability:
             return self._explain_probability(features, draws, Seed(seed), threads)
-        margins = self._blend(features, threads) if len(features) else np.zeros((0, self.task.scores))
+        margins = self.blend(features, threads) if len(features) else np.zeros((0, self.task.scores))
         values, errors, base = self._explainer.explain(features, Seed(seed), draws, threads)
         temperature = float(self.about["temperature"])
         values, errors, base = values / temperature, errors / temperature, base / temperature
@@ -264,7 +267,7 @@ class Predictor:
 
     def _explain_probability(self, features: Features, draws: int, seed: Seed, threads: int) -> Explanation:
         def answer(rows: Features) -> NDArray[np.float64]:
-            return softmax(self._blend(rows, threads), self.task)
+            return softmax(self.blend(rows, threads), self.task)
 
         shares = answer(features) if len(features) else np.zeros((0, len(self.task.classes)))
         values, errors = sampled.shapley(features, self._background, answer, self._explainer.players, seed, draws)
@@ -332,11 +335,14 @@ class Predictor:
         if not self.columns:
             return Features(np.empty((len(rows), 0), dtype=np.float32), ())
         files = self.files or rows.attrs.get("folder")
+        return self.features([column(rows[name], files) for name in self.columns])
+
+    def features(self, columns: Sequence[Column]) -> Features:
+        """Turn columns, one for each of `self.columns`, into features."""
         encodings, gates = self._encodings
-        columns = [column(rows[name], files) for name in self.columns]
         features = encoders.assemble(columns, encodings)
         for message in encoders.unread(columns, encodings, features):
-            warnings.warn(message, DataWarning, stacklevel=4)
+            warnings.warn(message, DataWarning, stacklevel=5)
         return closed(gates, features)
 
     @cached_property
@@ -352,11 +358,12 @@ class Predictor:
             return np.zeros((0, self.task.scores))
         threads = self.about["threads"] if len(rows) >= MANY else 1
         parts = [
-            self._blend(self.encode(rows.iloc[start : start + BATCH]), threads) for start in range(0, len(rows), BATCH)
+            self.blend(self.encode(rows.iloc[start : start + BATCH]), threads) for start in range(0, len(rows), BATCH)
         ]
         return np.concatenate(parts)
 
-    def _blend(self, features: Features, threads: int) -> NDArray[np.float64]:
+    def blend(self, features: Features, threads: int = 1) -> NDArray[np.float64]:
+        """Return the calibrated margins of encoded rows, shape (n_rows, scores)."""
         margins = self._committee.predict(features, threads) / float(self.about["temperature"])
         if (lacking := substitutes.lacking(features, self._substitute)).any():
             margins[lacking] = self._substitutes.predict(features.take(np.flatnonzero(lacking)), threads)
@@ -376,9 +383,6 @@ class Predictor:
     def _substitutes(self) -> Committee:
         models = self._member({"name": "substitute", "weight": 1.0, **self._substitute}).models
         return Committee(tuple((1.0 / len(models), model) for model in models))
-
-    def _codes(self, probability: NDArray[np.float64]) -> NDArray[np.intp]:
-        return decide(probability, self.offsets)
 
 
 def decide(probability: NDArray[np.float64], offsets: NDArray[np.float64]) -> NDArray[np.intp]:

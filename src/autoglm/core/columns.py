@@ -101,13 +101,13 @@ class Column:
             return self
         text = np.full(len(self.values), None, dtype=object)
         if self.storage == "bytes":
-            text[~self.missing] = [_text(cell[:BEGINNING]) for cell in self.present]
+            text[~self.missing] = [cell_text(cell[:BEGINNING]) for cell in self.present]
         elif self.storage == "vector":
-            text[~self.missing] = [_text(cell[:BEGINNING].tolist()) for cell in self.present]
+            text[~self.missing] = [cell_text(cell[:BEGINNING].tolist()) for cell in self.present]
         elif self.storage == "date":
             text[~self.missing] = np.datetime_as_string(self.present, unit="auto")
         else:
-            text[~self.missing] = each_distinct(self.present, _number_text)
+            text[~self.missing] = each_distinct(self.present, number_text)
         return Column(self.name, text, "text", self.notes, self.folder)
 
 
@@ -193,13 +193,13 @@ def _object(name: str, series: pd.Series[Any]) -> Column:
     if inferred in ("timedelta", "timedelta64"):
         return _number(name, pd.Series(pd.to_timedelta(pd.Series(values))).dt.total_seconds())
     if inferred == "string":
-        return Column(name, each_distinct(values, _text), "text")
+        return Column(name, each_distinct(values, cell_text), "text")
     if inferred == "bytes" and media.binary(values[~pd.isna(values)][:100]):
         return Column(name, np.where(pd.isna(values), cast(Any, None), values), "bytes")
     if inferred == "mixed" and (lists := _lists(values)) is not None:
         return Column(name, lists, "vector")
     text = np.empty(len(values), dtype=object)
-    text[:] = [None if gone else _text(v) for v, gone in zip(values, pd.isna(values), strict=True)]
+    text[:] = [None if gone else cell_text(v) for v, gone in zip(values, pd.isna(values), strict=True)]
     kinds = sorted({type(v).__name__ for v in values[~pd.isna(values)][:1000]})
     return Column(name, text, "text", (f"mixed types ({', '.join(kinds)}) read as text",) if len(kinds) > 1 else ())
 
@@ -246,21 +246,22 @@ def _float(value: Any) -> float:
         return np.inf if value > 0 else -np.inf
 
 
-def _text(value: object) -> str | None:
+def cell_text(value: object) -> str | None:
     """Write one cell as text; no text is a missing value."""
     if value is None:
         return None
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
     if isinstance(value, int | float | np.number) and not isinstance(value, bool):
-        return _number_text(_float(value))
+        return number_text(_float(value))
     text = str(value)
     if not text.isascii():  # half a surrogate pair could not be saved
         text = text.encode("utf-8", "replace").decode()
     return text.replace("\x00", "").strip() or None
 
 
-def _number_text(value: float | None) -> str | None:
+def number_text(value: float | None) -> str | None:
+    """Write a number as text, whole ones without ".0"."""
     if value is None:
         return None
     return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(float(value))

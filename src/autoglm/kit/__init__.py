@@ -1,0 +1,1 @@
+"""Plumbing of services: settings, meters, logs, traces."""

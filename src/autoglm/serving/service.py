@@ -1,0 +1,270 @@
+"""Service: one object that answers and explains rows, whatever protocol they came by.
+
+The predictor is read whole and tried before it answers, so a reload never makes a request wait, and a damaged folder
+never replaces one that works.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic, time
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoglm.bundle import MANIFEST
+from autoglm.core.columns import Column
+from autoglm.core.errors import AutoGLMError
+from autoglm.core.files import sha256
+from autoglm.core.metrics import softmax
+from autoglm.core.task import Task
+from autoglm.explainers.explanation import Explanation
+from autoglm.kit.meters import Meters
+from autoglm.kit.settings import ServeSettings
+from autoglm.kit.traces import Traces
+from autoglm.predictor import Predictor, decide
+from autoglm.serving.observer import Observer, Seen
+from autoglm.serving.queue import Queue
+from autoglm.serving.refusal import Reason, Refusal
+from autoglm.serving.schema import Schema
+
+
+@dataclass(frozen=True)
+class Call:
+    """What came with a request besides its rows.
+
+    Parameters
+    ----------
+    deadline
+        Of `time.monotonic`.
+    """
+
+    deadline: float
+    id: str = field(default_factory=lambda: uuid4().hex)
+    traceparent: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A predictor that answers, with its version and what it wants."""
+
+    predictor: Predictor
+    version: str
+    schema: Schema
+
+    @property
+    def task(self) -> Task:
+        """What is predicted."""
+        return self.predictor.task
+
+    @classmethod
+    def read(cls, folder: Path) -> Model:
+        """Read a folder whole and try it on a row that lacks everything.
+
+        Raises
+        ------
+        FolderError
+            The folder is missing or damaged.
+        """
+        predictor = Predictor.load(folder)
+        model = cls(predictor, sha256(folder / MANIFEST)[:12], Schema.of(predictor.about))
+        blank = model.schema.columns([{f.name: None for f in model.schema.fields}])
+        features = predictor.features(blank)
+        predictor.blend(features)
+        if (folder / "background").exists():
+            predictor.explained(features)
+        return model
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What a request gets.
+
+    Parameters
+    ----------
+    margins
+        Shape (n_rows, scores).
+    """
+
+    model: Model
+    margins: NDArray[np.float64]
+
+    @property
+    def probability(self) -> NDArray[np.float64] | None:
+        """Shape (n_rows, n_classes); None for a regression."""
+        return None if self.model.task.kind == "regression" else softmax(self.margins, self.model.task)
+
+    @property
+    def labels(self) -> NDArray[Any]:
+        """Classes, or values, shape (n_rows,)."""
+        probability = self.probability
+        if probability is None:
+            return self.margins[:, 0]
+        return np.asarray(self.model.task.decode(decide(probability, self.model.predictor.offsets)))
+
+
+class Service:
+    """Answers and explains rows.
+
+    Parameters
+    ----------
+    folder
+        A saved predictor.
+    settings
+        Limits and the model's name.
+    observers
+        Who looks on.
+
+    Raises
+    ------
+    FolderError
+        The folder is missing or damaged.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        settings: ServeSettings,
+        meters: Meters | None = None,
+        traces: Traces | None = None,
+        observers: Sequence[Observer] = (),
+    ) -> None:
+        self.folder, self.settings = folder, settings
+        self.meters = meters or Meters()
+        self.traces = traces or Traces(None, "autoglm")
+        self.observers = tuple(observers)
+        self.ready = True
+        self._free = threading.Semaphore(settings.concurrency)
+        self._queue = Queue(self._answer, settings.rows)
+        self.model = Model.read(folder)
+        self._tell()
+
+    def call(self, seconds: float | None = None, traceparent: str = "", id: str = "") -> Call:
+        """Return what comes with a request: its deadline is the client's, or ours where that is sooner."""
+        limit = self.settings.deadline if seconds is None else min(seconds, self.settings.deadline)
+        return Call(monotonic() + limit, id or uuid4().hex, traceparent)
+
+    def predict(self, columns: Sequence[Column], call: Call, model: Model) -> Answer:
+        """Answer rows.
+
+        Raises
+        ------
+        Refusal
+            Too many rows or requests, or too late.
+        """
+        with self._admitted(columns), self.meters.predicted.time():
+            with self.traces.span("predict", call.traceparent) as traceparent:
+                answer: Answer = self._queue.ask((model, columns), len(columns[0]) if columns else 0, call.deadline)
+            self._show(answer, columns, call, traceparent)
+            return answer
+
+    def explain(self, columns: Sequence[Column], call: Call, model: Model) -> Explanation:
+        """Explain rows; see `predict`."""
+        with self._admitted(columns), self.meters.explained.time():
+            with self.traces.span("explain", call.traceparent) as traceparent:
+                found: Explanation = self._queue.alone(lambda: self._explain(columns, model), call.deadline)
+            for gap in found.gap:
+                self.meters.gap.observe(gap)
+            self._show(Answer(model, found.margins), columns, call, traceparent)
+            return found
+
+    def reload(self) -> str:
+        """Read the folder again; return the version that answers from now on.
+
+        Raises
+        ------
+        AutoGLMError
+            The folder is damaged; what answered before goes on.
+        """
+        try:
+            model = Model.read(self.folder)
+        except Exception as error:
+            self.meters.of(self.meters.reloads, "refused").inc()
+            raise error if isinstance(error, AutoGLMError) else Refusal(Reason.INTERNAL, str(error)) from error
+        self.model = model
+        self.meters.of(self.meters.reloads, "read").inc()
+        self._tell()
+        return model.version
+
+    def changed(self) -> bool:
+        """Whether the folder's manifest is another than that of the model that answers."""
+        try:
+            return sha256(self.folder / MANIFEST)[:12] != self.model.version
+        except OSError:
+            return False  # being written: look again later
+
+    def close(self) -> None:
+        """End those who look on."""
+        self.ready = False
+        for observer in self.observers:
+            observer.close()
+        self.traces.close()
+
+    def _tell(self) -> None:
+        self.meters.model.clear()
+        self.meters.model.labels(self.settings.name, self.model.version).set(1)
+
+    @contextmanager
+    def _admitted(self, columns: Sequence[Column]) -> Iterator[None]:
+        count = len(columns[0]) if columns else 0
+        if not count:
+            raise Refusal(Reason.ROWS, "no rows: send at least one")
+        if count > self.settings.rows:
+            raise Refusal(Reason.TOO_LARGE, f"{count:,} rows: at most {self.settings.rows:,} in a request; send parts")
+        if not self._free.acquire(blocking=False):
+            raise Refusal(
+                Reason.BUSY, f"{self.settings.concurrency} requests are being answered: come again in a moment"
+            )
+        self.meters.in_flight.inc()
+        try:
+            yield
+        except Exception:
+            self.meters.of(self.meters.failed, self.settings.name).inc()
+            raise
+        finally:
+            self.meters.in_flight.dec()
+            self._free.release()
+        self.meters.of(self.meters.succeeded, self.settings.name).inc()
+        self.meters.of(self.meters.rows, self.settings.name).inc(count)
+
+    def _answer(self, jobs: Sequence[tuple[Model, Sequence[Column]]]) -> list[Answer]:
+        """Answer the rows of jobs, all of a model at once."""
+        found: list[Answer | None] = [None] * len(jobs)
+        for model in {id(job[0]): job[0] for job in jobs}.values():
+            mine = [i for i, job in enumerate(jobs) if job[0] is model]
+            sizes = [len(jobs[i][1][0]) if jobs[i][1] else 0 for i in mine]
+            with self.meters.stage("encode"):
+                features = model.predictor.features(_joined([jobs[i][1] for i in mine]))
+            with self.meters.stage("model"):
+                margins = model.predictor.blend(features)
+            for i, part in zip(mine, np.split(margins, np.cumsum(sizes)[:-1]), strict=True):
+                found[i] = Answer(model, part)
+        return [answer for answer in found if answer is not None]
+
+    def _explain(self, columns: Sequence[Column], model: Model) -> Explanation:
+        with self.meters.stage("encode"):
+            features = model.predictor.features(columns)
+        with self.meters.stage("explain"):
+            return model.predictor.explained(features)
+
+    def _show(self, answer: Answer, columns: Sequence[Column], call: Call, traceparent: str) -> None:
+        if self.observers:
+            seen = Seen(call.id, answer.model.schema.frame(columns), answer.margins, traceparent, time())
+            for observer in self.observers:
+                observer.saw(seen)
+
+
+def _joined(parts: Sequence[Sequence[Column]]) -> Sequence[Column]:
+    """Put the rows of requests one after the other."""
+    if len(parts) == 1:
+        return parts[0]
+    return [
+        Column(each[0].name, np.concatenate([column.values for column in each]), each[0].storage, folder=each[0].folder)
+        for each in zip(*parts, strict=True)
+    ]
