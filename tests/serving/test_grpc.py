@@ -61,7 +61,8 @@ def test_what_is_there_is_said(client: Any, predictor: Predictor) -> None:
     told = client.get_model_metadata("model", as_json=True)
     assert [entry["name"] for entry in told["inputs"]] == predictor.columns
     assert {entry["name"]: entry["datatype"] for entry in told["inputs"]}["shape"] == "BYTES"
-    assert [entry["name"] for entry in client.get_model_metadata("model:explain", as_json=True)["outputs"]][0] == "phi"
+    outputs = client.get_model_metadata("model:explain", as_json=True)["outputs"]
+    assert [entry["name"] for entry in outputs] == ["phi", "base", "margin", "error"]
 
 
 def test_typed_contents_and_the_explain_call(served: Running, predictor: Predictor, frame: pd.DataFrame) -> None:

@@ -98,9 +98,9 @@ class TreeInputs:
     def _crossed(self, dense: Matrix) -> Matrix:
         pairs = np.array(self.crosses, dtype=np.intp).reshape(-1)
         centre, spread = np.array(self.scales, dtype=np.float32).T
-        scaled = (dense[:, pairs] - centre) / spread
-        first, second = scaled[:, 0::2], scaled[:, 1::2]
-        with np.errstate(over="ignore", invalid="ignore"):  # a product beyond float32 is as good as the largest
+        with np.errstate(over="ignore", invalid="ignore"):  # what is beyond float32 is as good as the largest
+            scaled = (dense[:, pairs] - centre) / spread
+            first, second = scaled[:, 0::2], scaled[:, 1::2]
             return np.hstack([first - second, first * second])
 
     def save(self, folder: Path) -> None:

@@ -73,7 +73,7 @@ def _operation(words: str, body: dict[str, Any], schema: dict[str, Any]) -> dict
 
 def _answer_schema(model: Model) -> dict[str, Any]:
     number = {"type": "array", "items": {"type": "number"}}
-    found = {"answers": {"type": "array"}, "model": {"type": "string"}, "version": {"type": "string"}}
+    found: dict[str, Any] = {"answers": {"type": "array"}, "model": {"type": "string"}, "version": {"type": "string"}}
     if model.task.kind != "regression":
         found |= {"classes": {"type": "array"}, "probabilities": {"type": "array", "items": number}}
     return {"type": "object", "required": list(found), "properties": found}

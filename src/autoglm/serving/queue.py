@@ -79,7 +79,8 @@ class Queue:
 
     def _batch(self) -> list[Job]:
         """Take the jobs at the front, as many as fit."""
-        jobs, count = [], 0
+        jobs: list[Job] = []
+        count = 0
         while self._waiting and (not jobs or count + self._waiting[0].count <= self.most):
             job = self._waiting.popleft()
             if not job.gone:

@@ -46,6 +46,7 @@ class Running:
         self.grpc: int | None = None
         self.metrics: int | None = None
         self._web: uvicorn.Server | None = None
+        self._web_thread: threading.Thread | None = None
         self._rpc: Any = None
         self._meters_server: Any = None
         self._ended = threading.Event()
@@ -107,11 +108,10 @@ class Running:
             ssl_cert_reqs=ssl.CERT_REQUIRED if self.settings.clients else ssl.CERT_NONE,
         )
         self._web = uvicorn.Server(config)
-        self._web.install_signal_handlers = lambda: None  # type: ignore[attr-defined,method-assign]
-        thread = threading.Thread(target=self._web.run, args=([listener],), name="http", daemon=True)
-        thread.start()
+        self._web_thread = threading.Thread(target=self._web.run, args=([listener],), name="http", daemon=True)
+        self._web_thread.start()
         until = monotonic() + 10
-        while not self._web.started and thread.is_alive() and monotonic() < until:
+        while not self._web.started and self._web_thread.is_alive() and monotonic() < until:
             self._ended.wait(0.01)
 
     def reload(self) -> None:
@@ -143,9 +143,8 @@ class Running:
         until = monotonic() + self.settings.drain
         if stopping is not None:
             stopping.wait(max(0.0, until - monotonic()))
-        for thread in threading.enumerate():
-            if thread.name == "http":
-                thread.join(max(0.1, until - monotonic()))
+        if self._web_thread is not None:
+            self._web_thread.join(max(0.1, until - monotonic()))
         if self._meters_server is not None:
             self._meters_server.shutdown()
             self._meters_server.server_close()
