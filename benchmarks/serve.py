@@ -5,8 +5,8 @@ python benchmarks/serve.py --peers mlserver,kserve
 
 A predictor of scikit-learn's breast cancer table (30 numbers; LightGBM, XGBoost, CatBoost and linear models) is served
 by `autoglm serve` in a process of its own, telemetry on. Clients hold one connection each and ask again as soon as they
-are answered, always with other rows. Peers add up the 30 numbers of a request and return the sum: their line is what the
-server costs without any model, ours is with the model. Processor time is that of the server's process tree.
+are answered, always with other rows. Peers add up the 30 numbers of a request and return the sum: their line is what
+the server costs without any model, ours is with the model. Processor time is that of the server's process tree.
 """
 
 from __future__ import annotations
@@ -194,11 +194,9 @@ def line(server: str, call: str, level: int, asker: Asker, process: psutil.Proce
     for thread in threads:
         thread.join()
     wall, cpu = time.perf_counter() - began, processor(process) - before
-    cuts = statistics.quantiles(taken, n=20)
-    return (
-        f"| {server} | {call} | {level} | {statistics.mean(taken):.2f} | {statistics.median(taken):.2f} | {cuts[-1]:.2f} | "
-        f"{len(taken) / wall:.0f} | {1000 * cpu / len(taken):.2f} |"
-    )
+    last = statistics.quantiles(taken, n=20)[-1]
+    cells = f"{statistics.mean(taken):.2f} | {statistics.median(taken):.2f} | {last:.2f} | {len(taken) / wall:.0f}"
+    return f"| {server} | {call} | {level} | {cells} | {1000 * cpu / len(taken):.2f} |"
 
 
 def processor(process: psutil.Process) -> float:

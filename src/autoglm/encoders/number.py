@@ -51,7 +51,7 @@ class Number:
     def transform(self, column: Column) -> Block:
         """Encode rows; what is no number becomes missing."""
         values = _values(column, self.mark)
-        return Block(np.clip(values, -LARGEST, LARGEST).astype(np.float32)[:, None])
+        return Block(np.minimum(np.maximum(values, -LARGEST), LARGEST).astype(np.float32)[:, None])
 
     def describe(self) -> str:
         """Say what is done."""

@@ -7,7 +7,7 @@ along a warm-started path.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -115,6 +115,15 @@ def _expand(matrix: Any, knots: NDArray[np.float64]) -> Any:
     return np.hstack([dense, np.maximum(dense[:, column] - knots[at, column], 0.0)])
 
 
+def _order(knots: NDArray[np.float64], places: NDArray[np.intp], joined: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Return where a model's basis columns stand in the basis of joined models; `places` are its matrix's columns."""
+    if not len(joined):
+        return places
+    rank = np.cumsum(~np.isnan(joined).ravel()).reshape(joined.shape) - 1  # hinges stand row by row of the knots
+    at, column = np.nonzero(~np.isnan(knots))
+    return np.concatenate([places, joined.shape[1] + rank[at, places[column]]])
+
+
 def _dense(product: Any) -> NDArray[np.float64]:
     return np.asarray(product.toarray() if hasattr(product, "toarray") else product, dtype=np.float64)
 
@@ -143,6 +152,21 @@ class Model:
         """Return margins, shape (n, scores)."""
         basis = _expand(self.prepared.transform(features), self.knots)
         return np.asarray(basis @ self.weights + self.bias, dtype=np.float64)
+
+    @classmethod
+    def merged(cls, models: Sequence[Self]) -> Self | None:
+        """Return one model with the mean of the models' margins; None where they read terms of texts."""
+        knots = {len(m.knots) for m in models}
+        if len(knots) > 1 or any(m.prepared.terms for m in models):
+            return None
+        prepared, places = tabular.joined([m.prepared for m in models])
+        joined = np.full((knots.pop(), prepared.width), np.nan)
+        for model, at in zip(models, places, strict=True):
+            joined[:, at] = model.knots
+        order = np.argsort(np.concatenate([_order(m.knots, at, joined) for m, at in zip(models, places, strict=True)]))
+        weights = np.concatenate([m.weights for m in models])[order] / len(models)
+        centre = np.concatenate([m.centre for m in models])[order]
+        return cls(prepared, joined, weights, np.mean([m.bias for m in models], axis=0), centre)
 
     def attribution(self, players: Players) -> Attribution:
         """Say what each player adds; see `learners`.

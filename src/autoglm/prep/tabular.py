@@ -7,6 +7,7 @@ Columns of the matrix: scaled numbers, means and counts, missing indicators, one
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -139,6 +140,43 @@ class Dense:
     def restore(cls, arrays: Any) -> Dense:
         """Rebuild from a mapping that has what `arrays` returned (other names are ignored)."""
         return cls(**{f.name: np.asarray(arrays[f"prep.{f.name}"]) for f in fields(cls)})
+
+
+def joined(parts: Sequence[Dense]) -> tuple[Dense, list[Positions]]:
+    """Return one preparation that makes the columns of all parts, and where the columns of each part stand in it.
+
+    The parts make means of as many classes each, and no terms.
+    """
+    widths = [(len(d.numbers), len(d.center) - len(d.numbers), len(d.gaps), d._one_hot) for d in parts]
+    starts = np.cumsum([0, *np.sum(widths, axis=0)])[:-1]  # of numbers, means, gaps, one-hot columns
+    places: list[Positions] = []
+    for i, width in enumerate(widths):
+        before = starts + np.sum(widths[:i], axis=0, dtype=np.intp)
+        places.append(np.concatenate([b + np.arange(w) for b, w in zip(before, width, strict=True)]).astype(np.intp))
+    rows = np.cumsum([0, *(len(d.table) for d in parts)])
+    slots = np.cumsum([0, *(len(d.slots) for d in parts)])
+    shifts = np.cumsum([0, *(width[3] for width in widths)])
+
+    def both(name: str) -> NDArray[Any]:
+        """Numbers of all parts, then means of all parts."""
+        values = [getattr(d, name) for d in parts]
+        counts = [len(d.numbers) for d in parts]
+        first = [v[:n] for v, n in zip(values, counts, strict=True)]
+        return np.concatenate([*first, *(v[n:] for v, n in zip(values, counts, strict=True))])
+
+    dense = Dense(
+        numbers=np.concatenate([d.numbers for d in parts]),
+        gaps=np.concatenate([d.gaps for d in parts]),
+        coded=np.concatenate([d.coded + np.array([[0], [0], [rows[i]]]) for i, d in enumerate(parts)], axis=1),
+        table=np.concatenate([d.table for d in parts]),
+        hot=np.concatenate([d.hot + np.array([[0], [0], [slots[i]]]) for i, d in enumerate(parts)], axis=1),
+        slots=np.concatenate([np.where(d.slots >= 0, d.slots + shifts[i], -1) for i, d in enumerate(parts)]),
+        center=both("center"),
+        scale=both("scale"),
+        heavy=both("heavy"),
+        terms=np.array(False),
+    )
+    return dense, places
 
 
 def fit(

@@ -7,6 +7,7 @@ import binascii
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NoReturn, Self
 
 import numpy as np
@@ -58,6 +59,10 @@ class Schema:
         idle = {c["name"] for c in about["columns"] if not c["used"]} | {about["task"]["target"]}
         return cls(tuple(Field(c["name"], c["kind"], c["storage"]) for c in used), frozenset(idle))
 
+    @cached_property
+    def _names(self) -> frozenset[str]:
+        return frozenset(field.name for field in self.fields)
+
     def columns(self, rows: Sequence[Any]) -> list[Column]:
         """Turn JSON rows, objects of column and value, into columns.
 
@@ -66,17 +71,17 @@ class Schema:
         Refusal
             A row is no object, lacks a column, has one that is unknown, or a value of another type.
         """
-        names = {field.name for field in self.fields}
         for i, row in enumerate(rows):
             if not isinstance(row, Mapping):
                 refuse(f"row {i}: {_shown(row)}: expected an object of column and value")
-            if row.keys() != names:
+            if row.keys() != self._names:
                 self._check(f"row {i}", row.keys(), "send null for a missing value")
         return [_column(field, [row[field.name] for row in rows]) for field in self.fields]
 
     def arrays(self, given: Mapping[str, Any]) -> list[Column]:
         """Turn named arrays or lists, all of one length, into columns; see `columns`."""
-        self._check("inputs", given.keys(), "send NaN, or empty bytes, for a missing value")
+        if given.keys() != self._names:
+            self._check("inputs", given.keys(), "send NaN, or empty bytes, for a missing value")
         sizes = {len(values) for values in given.values()}
         if len(sizes) > 1:
             refuse(f"inputs are of different lengths: {', '.join(f'{n!r} {len(v)}' for n, v in given.items())}")
@@ -113,8 +118,10 @@ def _column(field: Field, values: Any) -> Column:
 def _typed(field: Field, values: NDArray[Any]) -> Column:
     """Take a numeric array as it is."""
     if field.storage in ("number", "boolean"):
-        found = values.astype(np.float64)
-        return Column(field.name, np.where(np.isinf(found), np.nan, found), field.storage)
+        found = values if values.dtype == np.float64 else values.astype(np.float64)
+        if not math.isfinite(found.sum()):  # usually nothing has to be replaced
+            found = np.where(np.isinf(found), np.nan, found)
+        return Column(field.name, found, field.storage)
     if field.storage == "vector" and values.ndim == 2:
         found = np.empty(len(values), dtype=object)
         found[:] = list(values.astype(np.float32))

@@ -27,6 +27,7 @@ TYPES: dict[str, np.dtype[Any]] = {
     "FP64": np.dtype("<f8"),
 }
 BYTES = "BYTES"
+FLOATS = ("FP64", "FP32")
 EXPLAIN = ":explain"
 """What is put after a model's name for its explanations."""
 
@@ -60,6 +61,11 @@ def rows(name: str, datatype: str, shape: Sequence[int], data: Any) -> Any:
     Refusal
         Unknown type, or a shape that the data do not fill or that is no column.
     """
+    if type(data) is not bytes and datatype in FLOATS and len(shape) == 1 and len(data) == shape[0]:
+        try:
+            return np.array(data, dtype=np.float64)  # the usual case, told apart at once
+        except (TypeError, ValueError):
+            pass
     if datatype != BYTES and datatype not in TYPES:
         _refuse(f"input {name!r}: datatype {datatype!r}; expected BYTES or one of {', '.join(TYPES)}")
     size = int(np.prod(shape, dtype=np.int64)) if all(n >= 0 for n in shape) else -1
