@@ -1,1 +1,1 @@
-"""Plumbing of services: settings, meters, logs, traces."""
+"""Plumbing of services: settings, meters and their push, logs, traces, retries, circuit breaker, queues."""
