@@ -75,6 +75,20 @@ def test_a_clock_put_back_holds_no_job_for_ever(tmp_path: Path) -> None:
     assert again and letters.lease() is None and letters.ack(again)
 
 
+def test_a_lease_can_be_renewed_while_it_is_held(tmp_path: Path) -> None:
+    clock = Clock()
+    letters = queue(tmp_path, clock, visibility=60)
+    letters.put({})
+    held = letters.lease()
+    clock.now += 50
+    assert held and letters.renew(held)
+    clock.now += 50
+    assert letters.lease() is None
+    clock.now += 20
+    other = letters.lease()
+    assert other and not letters.renew(held) and not letters.ack(held) and letters.ack(other)
+
+
 def test_a_full_disk_is_told_and_loses_nothing(tmp_path: Path) -> None:
     letters = queue(tmp_path, Clock())
     letters._base.execute("PRAGMA max_page_count = 20")

@@ -65,18 +65,30 @@ def write(frame: pd.DataFrame, path: str | os.PathLike[str]) -> None:
         The folder does not exist or cannot be written to.
     """
     file = Path(path)
-    endings = [s.lower() for s in file.suffixes]
-    packing = _PACKERS.get(endings[-1]) if endings else None
-    ending = "".join(endings[-2:-1] if packing else endings[-1:])
-    if ending not in _WRITERS:
-        raise DataError(f"{file.name!r}: no format for the ending {ending!r}; expected one of {', '.join(_WRITERS)}")
-    data = _WRITERS[ending](frame)
+    which, packing = ending(file)
+    data = _WRITERS[which](frame)
     try:
         write_bytes(file, packing(data) if packing else data)
     except OSError as error:
         raise FolderError(
             f"cannot write {file} ({error.strerror or error}); choose a folder you may write to"
         ) from error
+
+
+def ending(file: Path) -> tuple[str, Callable[[bytes], bytes] | None]:
+    """Return the format that a file's name asks for, and how it is packed.
+
+    Raises
+    ------
+    DataError
+        The ending is not known.
+    """
+    endings = [s.lower() for s in file.suffixes]
+    packing = _PACKERS.get(endings[-1]) if endings else None
+    found = "".join(endings[-2:-1] if packing else endings[-1:])
+    if found not in _WRITERS:
+        raise DataError(f"{file.name!r}: no format for the ending {found!r}; expected one of {', '.join(_WRITERS)}")
+    return found, packing
 
 
 def _media_in(folder: Path) -> pd.DataFrame | None:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from autoglm.core.errors import AutoGLMError
+
 TABLES = """
 CREATE TABLE IF NOT EXISTS queue (
     number INTEGER PRIMARY KEY, id TEXT UNIQUE, key TEXT UNIQUE, body TEXT, origin TEXT, tries INTEGER, error TEXT,
@@ -26,8 +28,14 @@ CREATE TABLE IF NOT EXISTS done (key TEXT PRIMARY KEY, id TEXT);
 READY = "(ready <= :now OR ready - wait > :now)"
 
 
-class LetterError(OSError):
+class LetterError(AutoGLMError, OSError):
     """The queue's file cannot be read or written; nothing that was accepted is lost by it."""
+
+
+class UnknownLetterError(AutoGLMError, KeyError):
+    """There is no dead letter of this id."""
+
+    __str__ = AutoGLMError.__str__  # KeyError's would quote it
 
 
 @dataclass(frozen=True)
@@ -155,6 +163,12 @@ class Letters:
                 self._bury(base, "id = :id", {"id": letter.id, "now": now})
         return bool(held)
 
+    def renew(self, letter: Letter) -> bool:
+        """Hold a job for another `visibility` seconds; False when the lease was lost to another worker."""
+        with self._change() as base:
+            told = (self.visibility, self._clock() + self.visibility, letter.id, letter.lease)
+            return bool(base.execute("UPDATE queue SET wait = ?, ready = ? WHERE id = ? AND lease = ?", told).rowcount)
+
     def waiting(self) -> list[Letter]:
         """Return the jobs that are queued or leased, oldest first."""
         return self._read("SELECT id, key, body, origin, tries, error, lease FROM queue ORDER BY number")
@@ -168,20 +182,20 @@ class Letters:
 
         Raises
         ------
-        KeyError
+        UnknownLetterError
             There is none of this id.
         """
         columns = "id, key, body, origin, tries, error, ''"
         for letter in self._read(f"SELECT {columns} FROM dead WHERE id = ?", (id,)):
             return letter
-        raise KeyError(f"no dead letter has the id {id!r}")
+        raise _unknown(id)
 
     def retry(self, id: str) -> str:
         """Queue a dead letter again, under a fresh id that is returned; its origin and its key stay."""
         fresh, letter = uuid.uuid4().hex, self.show(id)
         with self._change() as base:
             if not base.execute("DELETE FROM dead WHERE id = ?", (id,)).rowcount:
-                raise KeyError(f"no dead letter has the id {id!r}")
+                raise _unknown(id)
             self._insert(base, fresh, letter.key, json.dumps(letter.body), letter.origin)
         return fresh
 
@@ -189,7 +203,7 @@ class Letters:
         """Forget a dead letter; its key is free again."""
         with self._change() as base:
             if not base.execute("DELETE FROM dead WHERE id = ?", (id,)).rowcount:
-                raise KeyError(f"no dead letter has the id {id!r}")
+                raise _unknown(id)
 
     def close(self) -> None:
         """Close the file."""
@@ -240,6 +254,10 @@ class Letters:
                 f"queue {str(self.path)!r}: {error}; nothing that it had accepted is lost: free the disk or make the "
                 "file writable, then try again"
             ) from error
+
+
+def _unknown(id: str) -> UnknownLetterError:
+    return UnknownLetterError(f"no dead letter has the id {id!r}; expected one that `autoglm dead list` shows")
 
 
 def _letter(row: tuple[Any, ...]) -> Letter:

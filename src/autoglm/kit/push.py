@@ -7,6 +7,8 @@ import threading
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from autoglm.core.errors import MissingExtraError
+
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
@@ -34,7 +36,7 @@ class Pusher:
 
     Raises
     ------
-    ImportError
+    MissingExtraError
         ``prometheus-client`` is not installed; the message carries the pip line that cures it.
     """
 
@@ -51,7 +53,7 @@ class Pusher:
         try:
             import prometheus_client
         except ImportError as error:
-            raise ImportError("prometheus-client is not installed: pip install 'open-autoglm[serve]'") from error
+            raise MissingExtraError("prometheus-client is not installed: pip install 'open-autoglm[serve]'") from error
         self._client, self.url, self.registry, self.job = prometheus_client, url, registry, job
         self.instance, self.every, self.timeout = instance, every, timeout
         self._stop, self._down = threading.Event(), False

@@ -6,6 +6,8 @@ import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
+from autoglm.core.errors import MissingExtraError
+
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry, Counter
 
@@ -52,13 +54,13 @@ def retry(
 
     Raises
     ------
-    ImportError
+    MissingExtraError
         ``stamina`` is not installed; the message carries the pip line that cures it.
     """
     try:
         import stamina
     except ImportError as error:
-        raise ImportError("stamina is not installed: pip install 'open-autoglm[serve]'") from error
+        raise MissingExtraError("stamina is not installed: pip install 'open-autoglm[serve]'") from error
     tried = 0
 
     def wait(error: Exception) -> bool | float:
