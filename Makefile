@@ -16,7 +16,7 @@ PYTEST := $(BIN)/python -m pytest
 OPENMP := $(CURDIR)/$(VENV)/openmp
 export LD_LIBRARY_PATH := $(OPENMP)$(if $(LD_LIBRARY_PATH),:$(LD_LIBRARY_PATH))
 
-.PHONY: help demo demo-multimodal compare test test-all check lint types arrows docs docs-test bench-quality bench-speed bench-budget clean
+.PHONY: help demo demo-multimodal demo-serve compare test test-all check lint types arrows docs docs-test bench-quality bench-speed bench-budget bench-explain bench-serve protos clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -26,6 +26,9 @@ demo: $(VENV)/.demo ## set up and run the main job on real data (30 s of fitting
 
 demo-multimodal: $(VENV)/.demo ## flags, names and numbers of countries in one predictor (30 s of fitting)
 	$(BIN)/python examples/countries.py
+
+demo-serve: $(VENV)/.dev ## fit, serve, ask by HTTP and gRPC, explain (20 s of fitting)
+	$(BIN)/python examples/serve.py
 
 compare: $(VENV)/.dev ## three contestants on three tables, 30 s each, ends with a report (installs two environments)
 	AUTOGLM_PYTHON=$(CURDIR)/$(BIN)/python $(BIN)/arena run experiments/compare/plan.toml --book compare-output/book.jsonl
@@ -66,6 +69,17 @@ bench-speed: $(VENV)/.dev ## start-up, first predictor, latency, throughput, siz
 
 bench-budget: $(VENV)/.dev ## are seconds and memory kept on awkward tables? (11 minutes)
 	$(BIN)/python benchmarks/budget.py
+
+bench-explain: $(VENV)/.dev ## what explanations cost, beside the libraries' own contributions
+	$(BIN)/python benchmarks/explain.py
+
+bench-serve: $(VENV)/.dev ## what a served answer costs, beside MLServer and KServe (installs two environments)
+	$(BIN)/python benchmarks/serve.py --peers mlserver,kserve
+
+protos: ## compile the messages of gRPC anew
+	$(PYTHON) -m venv $(VENV)/protos
+	$(VENV)/protos/bin/python -m pip install --quiet --disable-pip-version-check grpcio-tools
+	cd src/autoglm/serving/protos && $(CURDIR)/$(VENV)/protos/bin/python -m grpc_tools.protoc -I . --descriptor_set_out=inference.desc inference.proto
 
 clean: ## remove everything that was made here
 	rm -rf $(VENV) build dist demo-output docs/_build docs/_generated

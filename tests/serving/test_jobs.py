@@ -35,7 +35,7 @@ def everything(letters: Letters) -> list[str]:
 
 
 def test_answers_and_explanations(
-    letters: Letters, folder: Path, table: Path, predictor: Predictor, monkeypatch: Any
+    letters: Letters, folder: Path, table: Path, predictor: Predictor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(jobs, "PART", 30)
     out, why = table.with_name("out.parquet"), table.with_name("why.csv")

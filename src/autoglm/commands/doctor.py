@@ -36,6 +36,8 @@ EXTRAS = {
     "numba": "fast",
     "torch": "deep",
     "bokeh-sampledata": "demo",
+    "grpcio": "serve",
+    "livekit-wakeword": "hearing",
 }  # package -> extra that brings it
 SHELVES = ("learners", "encoders", "samplers")
 PACKAGES = {"sklearn": "scikit-learn", "xgboost": "xgboost-cpu"}  # where pip's name is not the import's
