@@ -5,6 +5,7 @@ The event loop reads and writes; a thread answers, so that a long answer keeps n
 
 from __future__ import annotations
 
+import base64
 import hmac
 import math
 from collections.abc import Awaitable, Callable
@@ -101,7 +102,7 @@ class _Guard:
         return guarded
 
     def _check(self, request: Request) -> None:
-        given = request.headers.get("authorization", "")
+        given = _bearer(request.headers.get("authorization", ""))
         if not hmac.compare_digest(given.encode(), self._token.encode()):
             raise Refusal(Reason.UNAUTHENTICATED, "no valid token: send the header Authorization: Bearer TOKEN")
 
@@ -215,6 +216,17 @@ class Calls:
         return await anyio.to_thread.run_sync(answer, call, body, limiter=self._threads)
 
 
+def _bearer(authorization: str) -> str:
+    """Return a browser's Basic authorization, whose password is the token, as the Bearer that programs send."""
+    scheme, _, given = authorization.partition(" ")
+    if scheme.lower() != "basic":
+        return authorization
+    try:
+        return f"Bearer {base64.b64decode(given, validate=True).decode().partition(':')[2]}"
+    except ValueError:
+        return ""
+
+
 def _output(tensor: Tensor, model: Model) -> dict[str, Any]:
     told: dict[str, Any] = {"name": tensor.name, "datatype": tensor.datatype, "shape": tensor.shape}
     if tensor.name == "probability":
@@ -245,7 +257,7 @@ def _said(refusal: Refusal) -> Response:
     if refusal.reason is Reason.BUSY:
         found.headers["retry-after"] = "1"
     if refusal.reason is Reason.UNAUTHENTICATED:
-        found.headers["www-authenticate"] = "Bearer"
+        found.headers["www-authenticate"] = 'Bearer, Basic realm="the token is the password"'
     return found
 
 
