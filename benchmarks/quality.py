@@ -19,11 +19,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 import machine
+import playing
 import standings
 import tables
-
-import arena
-from arena import Match
+from playing import Match
 
 PLAYS = 3  # a disturbed match is played again; after this many the calmest counts
 
@@ -39,7 +38,7 @@ def main() -> None:
     ):
         command = commands.add_parser(name, help=text)
         command.add_argument("--tables", default="tables-test", help="tables-test, tables-dev, or names")
-        command.add_argument("--contestants", help=f"some of {','.join(arena.contestants())}; default: all")
+        command.add_argument("--contestants", help=f"some of {','.join(playing.contestants())}; default: all")
         command.add_argument("--seeds", default="1,2,3")
         command.add_argument("--seconds", type=float, default=60.0, help="the budget of a match")
         command.add_argument("--threads", type=int, default=2)
@@ -54,18 +53,18 @@ def main() -> None:
 
 def prepare() -> None:
     """Store every table as Parquet, with the packages in an environment of their own."""
-    script = arena.HERE / "tables.py"
-    subprocess.run([arena.python(script), script, tables.cache() / "tables"], check=True)
+    script = playing.HERE / "tables.py"
+    subprocess.run([playing.python(script), script, tables.cache() / "tables"], check=True)
 
 
 def plan(arguments: argparse.Namespace, *, any_commit: bool = False) -> list[Match]:
     """The matches asked for: all tables with the first seed, then with the next."""
-    players = arguments.contestants.split(",") if arguments.contestants else arena.contestants()
-    if unknown := set(players) - set(arena.contestants()):
-        raise SystemExit(f"unknown contestant {unknown.pop()!r}; there are {', '.join(arena.contestants())}")
+    players = arguments.contestants.split(",") if arguments.contestants else playing.contestants()
+    if unknown := set(players) - set(playing.contestants()):
+        raise SystemExit(f"unknown contestant {unknown.pop()!r}; there are {', '.join(playing.contestants())}")
     commit = "" if any_commit else our_commit()
     return [
-        Match(table, player, int(seed), arguments.seconds, arguments.threads, commit * (player == arena.OURS))
+        Match(table, player, int(seed), arguments.seconds, arguments.threads, commit * (player == playing.OURS))
         for seed in arguments.seeds.split(",")
         for table in tables.names(arguments.tables)
         for player in players
@@ -75,7 +74,7 @@ def plan(arguments: argparse.Namespace, *, any_commit: bool = False) -> list[Mat
 def our_commit() -> str:
     """The commit of this repository, marked when the working tree differs from it."""
     command = ["git", "describe", "--always", "--dirty"]
-    done = subprocess.run(command, cwd=arena.HERE, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=playing.HERE, capture_output=True, text=True, check=False)
     return done.stdout.strip() or "uncommitted"
 
 
@@ -86,7 +85,7 @@ def run(matches: list[Match]) -> None:
     """
     machine.adopt_orphans()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the match that is being played ends too
-    turn = arena.Turn()
+    turn = playing.Turn()
     book().parent.mkdir(parents=True, exist_ok=True)
     for block in blocks(matches):
         if any(all(settled(match, boot) for match in block) for boot in boots() if boot):
@@ -94,7 +93,7 @@ def run(matches: list[Match]) -> None:
         for _ in range(PLAYS):
             for match in block:
                 if not settled(match, machine.card()["boot"]):
-                    write(arena.play(match, turn))
+                    write(playing.play(match, turn))
                     turn.end()
 
 
@@ -158,8 +157,8 @@ def best_lines(wanted: list[Match]) -> list[dict[str, object]]:
     Of our own matches only those of the commit played last count. A block that no machine has finished is left out.
     """
     lines = [line for line in read() if key(line, any_commit=True) in wanted]
-    latest = next((line["commit"] for line in reversed(lines) if line["contestant"] == arena.OURS), "")
-    lines = [line for line in lines if line["contestant"] != arena.OURS or line["commit"] == latest]
+    latest = next((line["commit"] for line in reversed(lines) if line["contestant"] == playing.OURS), "")
+    lines = [line for line in lines if line["contestant"] != playing.OURS or line["commit"] == latest]
     chosen: list[dict[str, object]] = []
     for block in blocks(wanted):
         for boot in boots():

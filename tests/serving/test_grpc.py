@@ -1,5 +1,6 @@
 """gRPC: a client that knows nothing of us, and whatever a client can do wrong."""
 
+import time
 from typing import Any
 
 import grpc
@@ -129,8 +130,16 @@ def test_other_models_limits_and_deadlines(start: Start, frame: pd.DataFrame) ->
         client.infer("model", inputs(some.head(1)), model_version="7")
     with pytest.raises(InferenceServerException, match="RESOURCE_EXHAUSTED"):
         client.infer("model", inputs(pd.concat([some] * 9)))
-    with pytest.raises(InferenceServerException, match="DEADLINE_EXCEEDED"):
-        client.infer("model", inputs(some.head(1)), client_timeout=1e-6)
+    blend = type(running.service.model.predictor).blend
+
+    def slowly(self: Any, *given: Any) -> Any:
+        time.sleep(0.5)
+        return blend(self, *given)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(running.service.model.predictor), "blend", slowly)
+        with pytest.raises(InferenceServerException, match="DEADLINE_EXCEEDED"):
+            client.infer("model", inputs(some.head(1)), client_timeout=0.1)
     assert client.infer("model", inputs(some.head(5))).as_numpy("probability").shape == (5, 2)
 
 

@@ -74,7 +74,7 @@ class Plan(NamedTuple):
         stored = [boosters.arrays(tree) for tree in boosters.trees(raw)]
         splits = _Splits.of(stored)
         columns, sources = _columns(splits)
-        places, sets = _sets(stored, len(splits.left))
+        places, sets = category_sets(stored, len(splits.left))
         nodes = np.zeros(len(splits.left), dtype=NODE)
         nodes["threshold"], nodes["column"], nodes["category"] = splits.threshold, columns, places
         first = np.r_[0, np.cumsum(-(-splits.exits[splits.roots] // BITS))]
@@ -182,7 +182,7 @@ def _columns(splits: _Splits) -> tuple[NDArray[np.int64], NDArray[Any]]:
     return columns, sources
 
 
-def _sets(stored: list[dict[str, NDArray[Any]]], nodes: int) -> tuple[NDArray[np.int32], NDArray[np.uint32]]:
+def category_sets(stored: list[dict[str, NDArray[Any]]], nodes: int) -> tuple[NDArray[np.int32], NDArray[np.uint32]]:
     """Return by node where its categories begin, -1 for none, and the bit sets."""
     places, sets, size = np.full(nodes, -1, dtype=np.int32), [np.zeros(0, dtype=np.uint32)], 0
     for node, codes in _listed(stored):

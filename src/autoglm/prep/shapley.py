@@ -22,6 +22,7 @@ import xgboost as xgb
 from numpy.typing import NDArray
 
 from autoglm.prep import boosters
+from autoglm.prep.plan import BITS, category_sets
 
 SPLIT = np.dtype(
     [
@@ -42,7 +43,6 @@ SPLIT = np.dtype(
 TREE = np.dtype([("first", "u4"), ("splits", "u4"), ("output", "u4"), ("points", "u4")])
 SHARES, VALUES = ("left_share", "right_share"), ("left_value", "right_value")
 STEP = 4  # numbers of points are multiples of it: as many as a vector instruction takes
-BITS = 32
 TINY = 1e-300  # instead of the share of rows where no training row went
 
 
@@ -128,7 +128,7 @@ class _Grown:
         order = order[np.argsort(tree[order], kind="stable")]
         new = np.full(len(left) + 1, -1)
         new[order] = np.arange(len(order))
-        places, self.sets = _sets(stored)
+        places, self.sets = category_sets(stored, len(left))
         self.tree, self.left, self.right = tree[order], new[left[order]], new[right[order]]
         self.root = np.searchsorted(self.tree, self.tree)
         self.inner = np.flatnonzero(self.left >= 0)
@@ -204,24 +204,6 @@ def _before(parent: NDArray[np.int64], player: NDArray[np.int64]) -> NDArray[np.
         if not len(on):
             return found
         found[on] = parent[found[on]]
-
-
-def _sets(stored: list[dict[str, NDArray[Any]]]) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
-    """Return by node where its categories begin, -1 for none, and the bit sets."""
-    places, parts, size = [], [np.zeros(1, dtype=np.uint32)], 1
-    for tree in stored:
-        at = np.full(len(tree["left_children"]), -1, dtype=np.int64)
-        spans = zip(tree["categories_nodes"], tree["categories_segments"], tree["categories_sizes"], strict=True)
-        for node, start, length in spans:
-            codes = tree["categories"][start : start + length].astype(np.int64)
-            bits = np.zeros((int(codes.max(initial=0)) // BITS + 1) * BITS, dtype=np.uint8)
-            bits[codes] = 1
-            packed = np.packbits(bits, bitorder="little").view("<u4")
-            at[int(node)] = size
-            parts += [np.array([len(packed)], dtype=np.uint32), packed]
-            size += len(packed) + 1
-        places.append(at)
-    return np.concatenate(places), np.concatenate(parts).astype(np.uint32)
 
 
 def points(count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

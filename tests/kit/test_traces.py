@@ -1,0 +1,34 @@
+"""Traces: a span below the client's, or the client's traceparent handed on."""
+
+import pytest
+
+pytest.importorskip("opentelemetry.sdk", reason="needs the extra serve")
+
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from autoglm.kit.traces import Traces, trace_id
+
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+PARENT = f"00-{TRACE}-b7ad6b7169203331-01"
+
+
+def test_spans_stand_below_the_clients() -> None:
+    exporter = InMemorySpanExporter()
+    traces = Traces(None, "test", exporter)
+    with traces.span("predict", PARENT, rows=3) as inner:
+        assert trace_id(inner) == TRACE and inner != PARENT
+    traces.close()
+    (span,) = exporter.get_finished_spans()
+    assert (span.name, span.attributes["rows"]) == ("predict", 3)
+    assert span.parent is not None and f"{span.parent.span_id:016x}" == "b7ad6b7169203331"
+
+
+def test_without_an_endpoint_traceparents_are_handed_on() -> None:
+    with Traces(None, "test").span("predict", PARENT) as inner:
+        assert inner == PARENT
+
+
+@pytest.mark.parametrize("wrong", ["", "abc", f"00-{'0' * 32}-b7ad6b7169203331-01", f"01-{TRACE}-b7ad6b7169203331-01"])
+def test_wrong_traceparents_name_no_trace(wrong: str) -> None:
+    assert trace_id(wrong) == ""
+    assert trace_id(PARENT) == TRACE
