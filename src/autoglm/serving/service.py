@@ -255,7 +255,8 @@ class Service:
 
     def _show(self, answer: Answer, columns: Sequence[Column], call: Call, traceparent: str) -> None:
         if self.observers:
-            seen = Seen(call.id, answer.model.schema.frame(columns), answer.margins, traceparent, time())
+            rows, version = answer.model.schema.frame(columns), answer.model.version
+            seen = Seen(call.id, rows, answer.margins, traceparent, time(), version)
             for observer in self.observers:
                 observer.saw(seen)
 
