@@ -148,7 +148,8 @@ def apart(models: dict[str, Any], rows: Features, players: Players, task: Task) 
         if name == "catboost":
             owners = players.dense[np.r_[rows.numbers, rows.categories]]
         else:
-            owners = models[name].inputs.owners(players.dense)
+            inputs = models[name].inputs
+            owners = np.array([*players.dense, *(owner[0] for owner in inputs.owners(players.dense))])
         if len(set(owners.tolist())) < len(owners):
             continue  # theirs are of features, ours of columns
         explainer = Explainer.of([(1.0, [models[name]])], players.names, rows, task.scores)

@@ -98,7 +98,7 @@ def served(peer: str, folder: Path, port: int) -> Iterator[psutil.Process]:
         (place / "ready").touch()
     home = folder / peer
     home.mkdir()
-    with started([str(place / "bin/python"), str(script.resolve()), str(home), str(port)], port) as process:
+    with started([str(place / "bin/python"), "-P", str(script.resolve()), str(home), str(port)], port) as process:
         yield process
 
 

@@ -13,7 +13,21 @@ from autoglm.core.errors import DataError
 
 from .conftest import Run
 
-NAMES = ["data", "doctor", "domains", "embed", "fit", "info", "predict", "report", "search"]
+NAMES = [
+    "data",
+    "dead",
+    "doctor",
+    "domains",
+    "embed",
+    "explain",
+    "fit",
+    "info",
+    "jobs",
+    "predict",
+    "report",
+    "search",
+    "serve",
+]
 
 
 def process(code: str, **environment: str) -> subprocess.CompletedProcess[str]:

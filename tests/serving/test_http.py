@@ -154,5 +154,11 @@ def test_a_token_is_asked_for(start: Start, rows: Rows) -> None:
     with httpx.Client(base_url=f"http://127.0.0.1:{running.http}") as client:
         assert client.get("/v2/health/ready").status_code == 200
         assert client.post("/predict", json={"rows": rows}).status_code == 401
+        page = client.get("/")
+        assert page.status_code == 401 and "Basic" in page.headers["www-authenticate"]  # a browser asks for it
+        assert client.get("/", auth=("anyone", "secret")).status_code == 200
+        for wrong in (("secret", ""), ("secret", "secre"), ("", "Bearer secret")):
+            assert client.get("/", auth=wrong).status_code == 401
+        assert client.get("/", headers={"authorization": "Basic ?"}).status_code == 401
         client.headers["authorization"] = "Bearer secret"
         assert client.post("/predict", json={"rows": rows}).status_code == 200

@@ -22,12 +22,14 @@ logger = logging.getLogger(__name__)
 
 
 def explains(model: Any) -> bool:
-    """Whether a model is nothing but trees, reads no column made of two, and adds its trees up to margins."""
-    return isinstance(model, TreeModel) and not model.inputs.crosses and model.additive
+    """Whether a model is nothing but trees that add up to margins."""
+    return isinstance(model, TreeModel) and model.additive
 
 
 def attribution(models: Sequence[TreeModel], shares: Sequence[float], players: Players, scores: int) -> Attribution:
     """Say what each player adds to the sum of the models, each times its share.
+
+    A cross of two columns is a player of its own, whose value the two share.
 
     Raises
     ------
@@ -35,13 +37,25 @@ def attribution(models: Sequence[TreeModel], shares: Sequence[float], players: P
         The trees were written by a version that did not keep how many training rows passed.
     """
     grove = Grove.of(models, shares, len(players.dense))
-    plan = Plan.of(grove.booster, grove.owners(players.dense), shares, scores, len(players))
+    owners, shared = _with_crosses(grove.owners(players.dense), len(players))
+    plan = Plan.of(grove.booster, owners, shares, scores, len(shared))
     evaluate = _evaluator()
 
     def values(features: Features) -> NDArray[np.float64]:
-        return evaluate(plan, grove.matrix(features.dense))
+        found = evaluate(plan, grove.matrix(features.dense))
+        return found if len(shared) == len(players) else np.einsum("rps,pq->rqs", found, shared)
 
     return Attribution(plan.base, values)
+
+
+def _with_crosses(owners: list[tuple[int, ...]], players: int) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Return a player for each column, those of crosses after the others, and how players' values are shared out."""
+    pairs = {pair: players + i for i, pair in enumerate(dict.fromkeys(o for o in owners if len(o) > 1))}
+    shared = np.zeros((players + len(pairs), players))
+    shared[np.arange(players), np.arange(players)] = 1.0
+    for pair, player in pairs.items():
+        shared[player, list(pair)] = 1.0 / len(pair)
+    return np.array([pairs.get(owner, owner[0]) for owner in owners], dtype=np.intp), shared
 
 
 def _evaluator() -> Callable[[Plan, NDArray[np.float32]], NDArray[np.float64]]:

@@ -102,9 +102,9 @@ class Grove:
         extra = [block for model in self.models for block in model.inputs.extras(dense)]
         return finite(np.hstack([dense, *extra]) if extra else np.asarray(dense))
 
-    def owners(self, dense: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Return whose each column of `matrix` is; `dense` says it of the features, -1 stands for no one's alone."""
-        return np.concatenate([dense, *(model.inputs.owners(dense)[len(dense) :] for model in self.models)])
+    def owners(self, dense: NDArray[np.intp]) -> list[tuple[int, ...]]:
+        """Return whose each column of `matrix` is, two for a cross; `dense` says it of the features."""
+        return [*((int(owner),) for owner in dense), *(o for model in self.models for o in model.inputs.owners(dense))]
 
     def _predict(self, dense: Matrix, threads: int) -> NDArray[np.float64]:
         matrix = self.matrix(dense)

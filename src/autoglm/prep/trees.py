@@ -85,10 +85,11 @@ class TreeInputs:
         """How many columns `extras` makes."""
         return sum(int(table.shape[1]) for _, table in self.means) + 2 * len(self.crosses)
 
-    def owners(self, dense: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Return whose each column of the matrix is; `dense` says it of the features, -1 stands for no one's alone."""
-        means = [np.full(table.shape[1], dense[position]) for position, table in self.means]
-        return np.concatenate([dense, *means, np.full(2 * len(self.crosses), -1)]).astype(np.intp)
+    def owners(self, dense: NDArray[np.intp]) -> list[tuple[int, ...]]:
+        """Return whose each column of `extras` is, two for a cross; `dense` says it of the features."""
+        means = [(int(dense[position]),) for position, table in self.means for _ in range(table.shape[1])]
+        crosses = [tuple(sorted({int(dense[i]), int(dense[j])})) for i, j in self.crosses]
+        return [*means, *crosses, *crosses]  # differences, then products
 
     def extras(self, dense: Matrix) -> list[Matrix]:
         """Return the columns that follow the features, in blocks of shape (n, any)."""

@@ -21,6 +21,7 @@ from autoglm.serving.service import Call, Model, Service
 from autoglm.serving.tensors import EXPLAIN, Tensor
 
 SERVICES = ("GRPCInferenceService", "Explainer")
+SPARE = 8  # threads that tell others to come again while all requests that may be are being answered
 OPEN = ("ServerLive", "ServerReady", "ModelReady")  # answered without a token
 CONTENTS = {
     "BOOL": "bool_contents",
@@ -45,7 +46,7 @@ def serve(service: Service, log: Any) -> tuple[Any, int]:
     settings = service.settings
     most = int(settings.megabytes * 2**20)
     server = grpc.server(
-        ThreadPoolExecutor(min(settings.concurrency + 4, 32), thread_name_prefix="grpc"),
+        ThreadPoolExecutor(settings.concurrency + SPARE, thread_name_prefix="grpc"),
         options=[
             ("grpc.max_receive_message_length", most),
             ("grpc.max_send_message_length", -1),
@@ -55,7 +56,8 @@ def serve(service: Service, log: Any) -> tuple[Any, int]:
     )
     for name in SERVICES:
         server.add_generic_rpc_handlers((_handlers(name, Calls(service, log)),))
-    address = f"{settings.host}:{settings.grpc}"
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    address = f"{host}:{settings.grpc}"
     try:
         credentials = _credentials(settings)
         port = server.add_secure_port(address, credentials) if credentials else server.add_insecure_port(address)
@@ -109,7 +111,7 @@ class Calls:
                 return context.abort(grpc.StatusCode[code], str(refusal))
             except AutoGLMError as error:
                 code = "INVALID_ARGUMENT"
-                return context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+                return context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(Refusal(Reason.ROWS, str(error))))
             except Exception as error:
                 code = "INTERNAL"
                 self.log.error("call failed", method=method, exc_info=error)

@@ -5,12 +5,15 @@ The event loop reads and writes; a thread answers, so that a long answer keeps n
 
 from __future__ import annotations
 
+import base64
 import hmac
 import math
 from collections.abc import Awaitable, Callable
-from time import perf_counter
+from dataclasses import replace
+from time import monotonic, perf_counter
 from typing import Any
 
+import anyio
 import anyio.to_thread
 import orjson
 from starlette.applications import Starlette
@@ -20,14 +23,14 @@ from starlette.routing import Route
 
 from autoglm import __version__
 from autoglm.core.errors import AutoGLMError
-from autoglm.serving import openapi, tensors
+from autoglm.serving import bodies, openapi, tensors
 from autoglm.serving.refusal import Reason, Refusal
 from autoglm.serving.service import Call, Model, Service
 from autoglm.serving.tensors import BYTES, EXPLAIN, Tensor
 
 DEADLINE = "x-request-timeout"  # seconds that the client will wait
 OPEN = ("/v2/health/live", "/v2/health/ready")  # answered without a token
-DEPTH = 64  # of JSON; what is deeper is no row
+SPARE = 8  # threads that tell others to come again while all requests that may be are being answered
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -99,7 +102,7 @@ class _Guard:
         return guarded
 
     def _check(self, request: Request) -> None:
-        given = request.headers.get("authorization", "")
+        given = _bearer(request.headers.get("authorization", ""))
         if not hmac.compare_digest(given.encode(), self._token.encode()):
             raise Refusal(Reason.UNAUTHENTICATED, "no valid token: send the header Authorization: Bearer TOKEN")
 
@@ -110,6 +113,7 @@ class Calls:
     def __init__(self, service: Service) -> None:
         self.service = service
         self._most = int(service.settings.megabytes * 2**20)
+        self._threads = anyio.CapacityLimiter(service.settings.concurrency + SPARE)
 
     async def page(self, request: Request) -> Response:
         """Give people a form to try a row."""
@@ -123,18 +127,24 @@ class Calls:
     async def predict(self, request: Request) -> Response:
         """Answer rows of JSON."""
         model = self.service.model
-        call, body = self._call(request), await self._body(request)
-        columns = model.schema.columns(_rows(body))
-        answer = await _in_thread(lambda: self.service.predict(columns, call, model))
-        return _json({**self._about(model), "id": call.id, **openapi.answers(answer)})
+
+        def answer(call: Call, body: bytes) -> Response:
+            columns = model.schema.columns(bodies.rows(bodies.parsed(body)))
+            found = self.service.predict(columns, call, model)
+            return _json({**self._about(model), "id": call.id, **openapi.answers(found)})
+
+        return await self._in_thread(request, answer)
 
     async def explain(self, request: Request) -> Response:
         """Explain rows of JSON."""
         model = self.service.model
-        call, body = self._call(request), await self._body(request)
-        columns = model.schema.columns(_rows(body))
-        found = await _in_thread(lambda: self.service.explain(columns, call, model))
-        return _json({**self._about(model), "id": call.id, **found.json()})
+
+        def answer(call: Call, body: bytes) -> Response:
+            columns = model.schema.columns(bodies.rows(bodies.parsed(body)))
+            found = self.service.explain(columns, call, model)
+            return _json({**self._about(model), "id": call.id, **found.json()})
+
+        return await self._in_thread(request, answer)
 
     async def server(self, request: Request) -> Response:
         """Say who answers."""
@@ -173,15 +183,19 @@ class Calls:
     async def infer(self, request: Request) -> Response:
         """Answer rows as tensors, or explain them where the model's name says so."""
         model, name, explain = self._model(request)
-        body = await self._body(request)
-        call = self._call(request, body.get("id"))
-        columns = model.schema.arrays(_inputs(body))
-        if explain:
-            found = tensors.explained(await _in_thread(lambda: self.service.explain(columns, call, model)))
-        else:
-            found = tensors.answered(await _in_thread(lambda: self.service.predict(columns, call, model)))
-        outputs = [_output(t, model) for t in tensors.chosen(found, _names(body.get("outputs")))]
-        return _json({"model_name": name, "model_version": model.version, "id": call.id, "outputs": outputs})
+
+        def answer(call: Call, body: bytes) -> Response:
+            told = bodies.parsed(body)
+            call = replace(call, id=_id(told) or call.id)
+            columns, wanted = model.schema.arrays(bodies.inputs(told)), bodies.names(told.get("outputs"))
+            if explain:
+                found = tensors.explained(self.service.explain(columns, call, model))
+            else:
+                found = tensors.answered(self.service.predict(columns, call, model))
+            outputs = [_output(t, model) for t in tensors.chosen(found, wanted)]
+            return _json({"model_name": name, "model_version": model.version, "id": call.id, "outputs": outputs})
+
+        return await self._in_thread(request, answer)
 
     def _about(self, model: Model) -> dict[str, Any]:
         return {"model": self.service.settings.name, "version": model.version, "target": model.task.target}
@@ -195,67 +209,22 @@ class Calls:
             raise Refusal(Reason.NOT_FOUND, f"no version {version!r} of {known!r}; it is {model.version!r}")
         return model, name, name != known
 
-    def _call(self, request: Request, id: Any = None) -> Call:
-        if id is not None and not isinstance(id, str):
-            raise Refusal(Reason.INVALID, f"id={id!r}: expected text")
-        return self.service.call(_seconds(request), request.headers.get("traceparent", ""), id or "")
-
-    async def _body(self, request: Request) -> dict[str, Any]:
-        """Read a request's JSON object, no further than its limit."""
-        kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-        if kind != "application/json":
-            raise Refusal(Reason.MEDIA_TYPE, f"content type {kind!r}: expected application/json")
-        parts, size = [], 0
-        async for part in request.stream():
-            size += len(part)
-            if size > self._most:
-                raise Refusal(Reason.TOO_LARGE, f"more than {self._most:,} bytes: send fewer rows at once")
-            parts.append(part)
-        try:
-            found = orjson.loads(b"".join(parts))
-        except orjson.JSONDecodeError as error:
-            raise Refusal(Reason.INVALID, f"the body is no JSON: {error}") from error
-        if not isinstance(found, dict):
-            raise Refusal(Reason.INVALID, f"the body is a {type(found).__name__}: expected an object")
-        return found
+    async def _in_thread(self, request: Request, answer: Callable[[Call, bytes], Response]) -> Response:
+        """Read a request's body, then parse and answer it in a thread."""
+        call = self.service.call(_seconds(request), request.headers.get("traceparent", ""))
+        body = await bodies.read(request, self._most, call.deadline - monotonic())
+        return await anyio.to_thread.run_sync(answer, call, body, limiter=self._threads)
 
 
-def _rows(body: dict[str, Any]) -> list[Any]:
-    rows = body.get("rows")
-    if not isinstance(rows, list):
-        raise Refusal(Reason.ROWS, 'the body has no list "rows"; expected {"rows": [{"column": value, ...}, ...]}')
-    if strange := body.keys() - {"rows"}:
-        raise Refusal(Reason.ROWS, f'{sorted(strange)[0]!r} is unknown; expected {{"rows": [...]}} alone')
-    return rows
-
-
-def _inputs(body: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    if not isinstance(body.get("inputs"), list):
-        raise Refusal(Reason.INVALID, 'the body has no list "inputs"')
-    for i, tensor in enumerate(body["inputs"]):
-        if not isinstance(tensor, dict) or not isinstance(tensor.get("name"), str):
-            raise Refusal(Reason.INVALID, f"inputs[{i}]: expected an object with name, datatype, shape and data")
-        name, shape, data = tensor["name"], tensor.get("shape"), tensor.get("data")
-        if name in found:
-            raise Refusal(Reason.INVALID, f"input {name!r} is there twice")
-        if not isinstance(shape, list) or not all(type(n) is int and abs(n) < 2**40 for n in shape):
-            raise Refusal(Reason.INVALID, f"input {name!r}: shape {shape!r}: expected a list of whole numbers")
-        if not isinstance(data, list):
-            raise Refusal(Reason.INVALID, f"input {name!r}: no list data")
-        flat = [value for part in data for value in part] if data and all(isinstance(p, list) for p in data) else data
-        found[name] = tensors.rows(name, str(tensor.get("datatype")), shape, flat)
-    return found
-
-
-def _names(outputs: Any) -> list[str]:
-    if outputs is None:
-        return []
-    if not isinstance(outputs, list) or not all(
-        isinstance(o, dict) and isinstance(o.get("name"), str) for o in outputs
-    ):
-        raise Refusal(Reason.INVALID, "outputs: expected a list of objects with a name")
-    return [output["name"] for output in outputs]
+def _bearer(authorization: str) -> str:
+    """Return a browser's Basic authorization, whose password is the token, as the Bearer that programs send."""
+    scheme, _, given = authorization.partition(" ")
+    if scheme.lower() != "basic":
+        return authorization
+    try:
+        return f"Bearer {base64.b64decode(given, validate=True).decode().partition(':')[2]}"
+    except ValueError:
+        return ""
 
 
 def _output(tensor: Tensor, model: Model) -> dict[str, Any]:
@@ -288,9 +257,12 @@ def _said(refusal: Refusal) -> Response:
     if refusal.reason is Reason.BUSY:
         found.headers["retry-after"] = "1"
     if refusal.reason is Reason.UNAUTHENTICATED:
-        found.headers["www-authenticate"] = "Bearer"
+        found.headers["www-authenticate"] = 'Bearer, Basic realm="the token is the password"'
     return found
 
 
-async def _in_thread(call: Callable[[], Any]) -> Any:
-    return await anyio.to_thread.run_sync(call)
+def _id(body: dict[str, Any]) -> str:
+    found = body.get("id", "")
+    if not isinstance(found, str):
+        raise Refusal(Reason.INVALID, f"id={found!r}: expected text")
+    return found

@@ -6,6 +6,8 @@ from enum import Enum
 
 from autoglm.core.errors import AutoGLMError
 
+LONGEST = 500  # characters of a message: gRPC carries at most 8 KiB beside an answer, a character may take 12 bytes
+
 
 class Reason(Enum):
     """Why a request is refused: HTTP status and name of the gRPC status."""
@@ -18,6 +20,7 @@ class Reason(Enum):
     MEDIA_TYPE = (415, "INVALID_ARGUMENT")
     ROWS = (422, "INVALID_ARGUMENT")
     BUSY = (429, "RESOURCE_EXHAUSTED")
+    GONE = (499, "CANCELLED")
     INTERNAL = (500, "INTERNAL")
     UNAVAILABLE = (503, "UNAVAILABLE")
     LATE = (504, "DEADLINE_EXCEEDED")
@@ -29,8 +32,10 @@ class Reason(Enum):
 
 
 class Refusal(AutoGLMError):
-    """A request is not answered; the message is for whoever sent it."""
+    """A request is not answered; the message, cut in the middle where it is long, is for whoever sent it."""
 
     def __init__(self, reason: Reason, message: str) -> None:
+        if len(message) > LONGEST:
+            message = f"{message[: LONGEST - 150]} … {message[-147:]}"
         super().__init__(message)
         self.reason = reason

@@ -67,6 +67,7 @@ class Running:
         self.close()
 
     def _start(self) -> None:
+        _check_certificates(self.settings)
         if self.settings.grpc >= 0:
             self._rpc, self.grpc = grpc.serve(self.service, self.log)
         if self.settings.http >= 0:
@@ -113,6 +114,8 @@ class Running:
         until = monotonic() + 10
         while not self._web.started and self._web_thread.is_alive() and monotonic() < until:
             self._ended.wait(0.01)
+        if not self._web.started:
+            raise Refusal(Reason.UNAVAILABLE, "http: the server did not start; the lines above say why")
 
     def reload(self) -> None:
         """Read the folder again soon; the model that answers now goes on where that fails."""
@@ -163,6 +166,22 @@ class Running:
             except AutoGLMError as error:
                 self.log.error("not reloaded: the model that answers goes on", reason=str(error))
                 self._reload.wait(10 * LOOK)
+
+
+def _check_certificates(settings: ServeSettings) -> None:
+    """Refuse certificates that cannot be read before a server listens."""
+    if settings.certificate is None or settings.key is None:
+        return
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    told = f"certificate {str(settings.certificate)!r} with key {str(settings.key)!r}"
+    try:
+        context.load_cert_chain(settings.certificate, settings.key)
+        if settings.clients is not None:
+            told = f"clients {str(settings.clients)!r}"
+            context.load_verify_locations(settings.clients)
+    except OSError as error:
+        why = error.strerror or error
+        raise Refusal(Reason.UNAVAILABLE, f"{told}: {why}: expected PEM files, the key without a password") from error
 
 
 def _in_use(what: str, host: str, port: int, error: OSError) -> Refusal:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from autoglm.bundle import MANIFEST
 from autoglm.core.columns import Column
-from autoglm.core.errors import AutoGLMError
+from autoglm.core.errors import AutoGLMError, FolderError
 from autoglm.core.files import sha256
 from autoglm.core.metrics import softmax
 from autoglm.core.task import Task
@@ -33,6 +33,8 @@ from autoglm.serving.observer import Observer, Seen
 from autoglm.serving.queue import Queue
 from autoglm.serving.refusal import Reason, Refusal
 from autoglm.serving.schema import Schema
+
+TRIES = 3  # readings of a folder that changes meanwhile
 
 
 @dataclass(frozen=True)
@@ -70,10 +72,19 @@ class Model:
         Raises
         ------
         FolderError
-            The folder is missing or damaged.
+            The folder is missing or damaged, or is being written all the time.
         """
+        for _ in range(TRIES):
+            version = version_of(folder)
+            model = cls._tried(folder, version)
+            if version_of(folder) == version:
+                return model
+        raise FolderError(f"{str(folder)!r} changed while it was read, {TRIES} times: write it elsewhere and rename it")
+
+    @classmethod
+    def _tried(cls, folder: Path, version: str) -> Model:
         predictor = Predictor.load(folder)
-        model = cls(predictor, sha256(folder / MANIFEST)[:12], Schema.of(predictor.about))
+        model = cls(predictor, version, Schema.of(predictor.about))
         blank = model.schema.columns([{f.name: None for f in model.schema.fields}])
         features = predictor.features(blank)
         predictor.blend(features)
@@ -194,10 +205,7 @@ class Service:
 
     def changed(self) -> bool:
         """Whether the folder's manifest is another than that of the model that answers."""
-        try:
-            return sha256(self.folder / MANIFEST)[:12] != self.model.version
-        except OSError:
-            return False  # being written: look again later
+        return version_of(self.folder) not in ("", self.model.version)
 
     def close(self) -> None:
         """End those who look on."""
@@ -259,6 +267,14 @@ class Service:
             seen = Seen(call.id, rows, answer.margins, traceparent, time(), version)
             for observer in self.observers:
                 observer.saw(seen)
+
+
+def version_of(folder: Path) -> str:
+    """Return a folder's version, from its manifest; "" where there is none, for instance while it is written."""
+    try:
+        return sha256(folder / MANIFEST)[:12]
+    except OSError:
+        return ""
 
 
 def _joined(parts: Sequence[Sequence[Column]]) -> Sequence[Column]:

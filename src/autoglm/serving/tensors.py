@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ TYPES: dict[str, np.dtype[Any]] = {
     "FP64": np.dtype("<f8"),
 }
 BYTES = "BYTES"
-FLOATS = ("FP64", "FP32")
+NUMBERS: frozenset[type] = frozenset({int, float, type(None)})
 EXPLAIN = ":explain"
 """What is put after a model's name for its explanations."""
 
@@ -61,18 +62,12 @@ def rows(name: str, datatype: str, shape: Sequence[int], data: Any) -> Any:
     Refusal
         Unknown type, or a shape that the data do not fill or that is no column.
     """
-    if type(data) is not bytes and datatype in FLOATS and len(shape) == 1 and len(data) == shape[0]:
-        try:
-            return np.array(data, dtype=np.float64)  # the usual case, told apart at once
-        except (TypeError, ValueError):
-            pass
     if datatype != BYTES and datatype not in TYPES:
         _refuse(f"input {name!r}: datatype {datatype!r}; expected BYTES or one of {', '.join(TYPES)}")
-    size = int(np.prod(shape, dtype=np.int64)) if all(n >= 0 for n in shape) else -1
-    if not 1 <= len(shape) <= 2 or size < 0:
+    if not 1 <= len(shape) <= 2 or min(shape) < 0:
         _refuse(f"input {name!r}: shape {list(shape)}; expected [rows] or [rows, 1]")
     flat = _parsed(name, datatype, data)
-    if len(flat) != size:
+    if len(flat) != (size := math.prod(shape)):
         _refuse(f"input {name!r}: {len(flat)} values for shape {list(shape)}; expected {size}")
     if len(shape) == 2 and shape[1] != 1:
         if datatype == BYTES:
@@ -91,14 +86,17 @@ def _parsed(name: str, datatype: str, data: Any) -> Any:
         return np.frombuffer(data, kind)
     if datatype == BYTES:
         return list(data)
-    values = [np.nan if value is None else value for value in data]
     try:
-        found = np.array(values)
-    except (ValueError, OverflowError):  # lists of different lengths
-        found = np.array([], dtype=object)
-    if found.dtype.kind not in "biuf" and len(values):
-        _refuse(f"input {name!r}: its data are no {datatype}: expected a flat list of numbers")
-    return found.ravel().astype(np.float64)
+        if not isinstance(data, list) or {type(value) for value in data} <= _kinds(datatype):
+            return np.array(data, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):  # no numbers, or more than a double holds
+        pass
+    return _refuse(f"input {name!r}: its data are no {datatype}: expected a flat list of numbers")
+
+
+def _kinds(datatype: str) -> frozenset[type]:
+    """Return the types that JSON's values of a data type have."""
+    return NUMBERS.union([bool]) if datatype == "BOOL" else NUMBERS
 
 
 def _texts(name: str, data: bytes) -> list[bytes | None]:
