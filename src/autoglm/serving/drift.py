@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,6 @@ from autoglm.checks.profile import Profile
 from autoglm.checks.shift import LEVEL, Shift, shifts
 from autoglm.core.columns import column
 from autoglm.core.errors import MissingExtraError
-from autoglm.core.files import sha256
 from autoglm.core.metrics import softmax
 from autoglm.core.task import Task
 from autoglm.serving.observer import Seen
@@ -58,7 +57,7 @@ class Drift:
         self._waiting: queue.Queue[Seen] = queue.Queue(WAITING)
         self._lock, self._ended = threading.Lock(), threading.Event()
         self._read()
-        self._unregister = lambda: None
+        self._unregister: Callable[[], None] = lambda: None
         if registry is not None:
             _require()
             registry.register(self)
@@ -109,8 +108,9 @@ class Drift:
 
     def collect(self) -> Iterator[Any]:
         """Give Prometheus the gauges of this moment."""
-        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+        from prometheus_client import core
 
+        gauges, counters = cast(Any, core.GaugeMetricFamily), cast(Any, core.CounterMetricFamily)
         found = self.shifts()
         grades = {"none": 0.0, "moderate": 1.0, "large": 2.0}
         meters = {
@@ -119,17 +119,17 @@ class Drift:
             "autoglm_drift_alarm": ("0: none, 1: moderate, 2: large, beyond chance", lambda s: grades[s.verdict]),
         }
         for name, (words, value) in meters.items():
-            gauge = GaugeMetricFamily(name, words, labels=["column"])
+            gauge = gauges(name, words, labels=["column"])
             for shift in found:
                 if np.isfinite(value(shift)):
                     gauge.add_metric([shift.name], value(shift))
             yield gauge
-        yield GaugeMetricFamily("autoglm_drift_rows", "Rows in the window that is compared", value=self.rows)
-        yield CounterMetricFamily("autoglm_drift_left_out", "Rows that were not counted", value=self.left_out)
+        yield gauges("autoglm_drift_rows", "Rows in the window that is compared", value=self.rows)
+        yield counters("autoglm_drift_left_out", "Rows that were not counted", value=self.left_out)
 
     def _read(self) -> None:
         """Start again with the profile of the predictor that is in the folder now."""
-        version, about = manifest_version(self.folder), bundle.unseal(self.folder)
+        version, about = bundle.version_of(self.folder), bundle.unseal(self.folder)
         task = Task(about["task"]["kind"], about["task"]["target"], tuple(about["task"]["classes"]))
         profile = Profile.load(self.folder, task)
         with self._lock:
@@ -156,7 +156,7 @@ class Drift:
 
     def _count(self, some: list[Seen]) -> None:
         latest = some[-1].version
-        if latest not in ("", self.version) and manifest_version(self.folder) == latest:
+        if latest not in ("", self.version) and bundle.version_of(self.folder) == latest:
             self._read()
         mine = [seen for seen in some if seen.version in ("", self.version)]
         if not mine:
@@ -169,14 +169,6 @@ class Drift:
         with self._lock:
             self._codes[(self._seen + np.arange(len(codes))) % self.window] = codes
             self._seen += len(codes)
-
-
-def manifest_version(folder: Path) -> str:
-    """Return the version of the predictor in a folder; "" while there is none."""
-    try:
-        return sha256(folder / bundle.MANIFEST)[:12]
-    except OSError:
-        return ""
 
 
 def _require() -> None:
