@@ -22,8 +22,8 @@ DIGITS = bytes.fromhex("00000801 00000002") + bytes([7, 0])
 def folder(tmp_path: Path) -> Path:
     (tmp_path / TRAIN).write_bytes(IMAGES)
     (tmp_path / LABELS).write_bytes(DIGITS)
-    (tmp_path / "t10k-images-idx3-ubyte.gz").write_bytes(gzip.compress(IMAGES[:4] + b"\0\0\0\1" + IMAGES[8:-6]))
-    (tmp_path / "t10k-labels-idx1-ubyte.gz").write_bytes(gzip.compress(DIGITS[:4] + b"\0\0\0\1\3"))
+    (tmp_path / "t10k-images-idx3-ubyte.gz").write_bytes(gzip.compress(IMAGES[:4] + b"\0\0\0\1" + IMAGES[8:-6], mtime=0))
+    (tmp_path / "t10k-labels-idx1-ubyte.gz").write_bytes(gzip.compress(DIGITS[:4] + b"\0\0\0\1\3", mtime=0))
     return tmp_path
 
 
@@ -54,7 +54,7 @@ def test_idx_writes_what_is_read() -> None:
         (TRAIN, IMAGES + b"x", "29 bytes"),
         (LABELS, DIGITS[:4] + b"\0\0\0\3\1\2\3", "holds 2 images, .* 3 labels"),
         (LABELS, DIGITS[:-1] + b"\x0a", "a label 10"),
-        ("t10k-labels-idx1-ubyte.gz", gzip.compress(DIGITS)[:-9], "not a whole gzip file"),
+        ("t10k-labels-idx1-ubyte.gz", gzip.compress(DIGITS, mtime=0)[:-9], "not a whole gzip file"),
         ("t10k-labels-idx1-ubyte.gz", DIGITS, "not a whole gzip file"),
     ],
 )
