@@ -22,7 +22,8 @@ DIGITS = bytes.fromhex("00000801 00000002") + bytes([7, 0])
 def folder(tmp_path: Path) -> Path:
     (tmp_path / TRAIN).write_bytes(IMAGES)
     (tmp_path / LABELS).write_bytes(DIGITS)
-    (tmp_path / "t10k-images-idx3-ubyte.gz").write_bytes(gzip.compress(IMAGES[:4] + b"\0\0\0\1" + IMAGES[8:-6], mtime=0))
+    image = IMAGES[:4] + b"\0\0\0\1" + IMAGES[8:-6]
+    (tmp_path / "t10k-images-idx3-ubyte.gz").write_bytes(gzip.compress(image, mtime=0))
     (tmp_path / "t10k-labels-idx1-ubyte.gz").write_bytes(gzip.compress(DIGITS[:4] + b"\0\0\0\1\3", mtime=0))
     return tmp_path
 

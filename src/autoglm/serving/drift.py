@@ -6,7 +6,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -110,10 +110,11 @@ class Drift:
         """Give Prometheus the gauges of this moment."""
         from prometheus_client import core
 
-        gauges, counters = cast(Any, core.GaugeMetricFamily), cast(Any, core.CounterMetricFamily)
+        gauges: Any = core.GaugeMetricFamily
+        counters: Any = core.CounterMetricFamily
         found = self.shifts()
         grades = {"none": 0.0, "moderate": 1.0, "large": 2.0}
-        meters = {
+        meters: dict[str, tuple[str, Any]] = {
             "autoglm_drift_psi": ("Population stability index less what chance gives", lambda s: s.psi),
             "autoglm_drift_ks": ("Kolmogorov-Smirnov statistic on training's bins", lambda s: s.ks),
             "autoglm_drift_alarm": ("0: none, 1: moderate, 2: large, beyond chance", lambda s: grades[s.verdict]),
