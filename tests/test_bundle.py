@@ -63,6 +63,7 @@ def test_a_copy_answers_the_same(home: Path, saved: Path, table: pd.DataFrame) -
             "manifest.json",
             "members",
             "oof.npy",
+            "profile.json",
             "report.html",
             "summary.json",
         ]

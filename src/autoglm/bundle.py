@@ -102,6 +102,14 @@ def unseal(folder: Path) -> dict[str, Any]:
     return dict(about)
 
 
+def version_of(folder: Path) -> str:
+    """Return a folder's version, from its manifest; "" where there is none, for instance while it is written."""
+    try:
+        return sha256(folder / MANIFEST)[:12]
+    except OSError:
+        return ""
+
+
 def copy(folder: Path, target: Path, files: list[str]) -> None:
     """Copy a sealed bundle to a new or empty folder, manifest last.
 

@@ -16,11 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoglm import bundle, card, checks, encoders, report
+from autoglm.checks import profile
 from autoglm.core.errors import FolderError
 from autoglm.core.features import TABLE
 from autoglm.core.files import plain, write_array, write_bytes, write_json
 from autoglm.core.metrics import AUTO, METRICS, softmax
 from autoglm.core.shelf import plugin
+from autoglm.core.task import Task
 from autoglm.engine import measures, robustness
 from autoglm.engine.race import Race
 from autoglm.engine.run import Run
@@ -159,9 +161,17 @@ def _write(
     write_array(folder / "oof.npy", np.column_stack([target, predicted]).astype(np.float32))
     write_bytes(folder / "report.html", report.render(plain(summary), target, predicted).encode())
     write_bytes(folder / "MODEL_CARD.md", card.card(plain(summary)).encode())
-    names = ("encodings.json", "encodings.npz", "summary.json", "oof.npy", *bundle.OPTIONAL)
+    write_json(folder / profile.FILE, _profile(table, predicted, run.race.task))
+    names = ("encodings.json", "encodings.npz", "summary.json", "oof.npy", profile.FILE, *bundle.OPTIONAL)
     models = [p for n in kept for p in (folder / "members" / n).glob("*/*") if p.is_file()]
     return [folder / n for n in names] + models + _background(run, table, folder / bundle.BACKGROUND)
+
+
+def _profile(table: Table, predicted: NDArray[np.float64], task: Task) -> dict[str, Any]:
+    """Say how the used columns and the out-of-fold answers are spread, which later rows are compared with."""
+    each = zip(table.columns, table.kinds, table.encodings, strict=True)
+    used = [(column, kind) for column, kind, encoding in each if encoding.outputs or encoding.terms]
+    return profile.Profile.of([c for c, _ in used], [k for _, k in used], predicted, task).json()
 
 
 def _background(run: Run, table: Table, folder: Path) -> list[Path]:

@@ -18,6 +18,7 @@ NAMES = [
     "dead",
     "doctor",
     "domains",
+    "drift",
     "embed",
     "explain",
     "fit",
@@ -27,6 +28,7 @@ NAMES = [
     "report",
     "search",
     "serve",
+    "shadow",
 ]
 
 

@@ -26,6 +26,8 @@ class Seen:
         W3C; "" where there is none.
     time
         Seconds since the epoch.
+    version
+        Of the model that answered; "" where it has none.
     """
 
     request: str
@@ -33,6 +35,7 @@ class Seen:
     margins: NDArray[np.float64]
     traceparent: str
     time: float
+    version: str = ""
 
 
 class Observer(Protocol):

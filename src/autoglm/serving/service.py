@@ -18,10 +18,9 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
-from autoglm.bundle import MANIFEST
+from autoglm.bundle import version_of
 from autoglm.core.columns import Column
 from autoglm.core.errors import AutoGLMError, FolderError
-from autoglm.core.files import sha256
 from autoglm.core.metrics import softmax
 from autoglm.core.task import Task
 from autoglm.explainers.explanation import Explanation
@@ -263,17 +262,10 @@ class Service:
 
     def _show(self, answer: Answer, columns: Sequence[Column], call: Call, traceparent: str) -> None:
         if self.observers:
-            seen = Seen(call.id, answer.model.schema.frame(columns), answer.margins, traceparent, time())
+            rows, version = answer.model.schema.frame(columns), answer.model.version
+            seen = Seen(call.id, rows, answer.margins, traceparent, time(), version)
             for observer in self.observers:
                 observer.saw(seen)
-
-
-def version_of(folder: Path) -> str:
-    """Return a folder's version, from its manifest; "" where there is none, for instance while it is written."""
-    try:
-        return sha256(folder / MANIFEST)[:12]
-    except OSError:
-        return ""
 
 
 def _joined(parts: Sequence[Sequence[Column]]) -> Sequence[Column]:
