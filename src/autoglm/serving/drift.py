@@ -112,7 +112,7 @@ class Drift:
         gauges, counters = cast(Any, core.GaugeMetricFamily), cast(Any, core.CounterMetricFamily)
         found = self.shifts()
         grades = {"none": 0.0, "moderate": 1.0, "large": 2.0}
-        meters = {
+        meters: dict[str, tuple[str, Callable[[Shift], float]]] = {
             "autoglm_drift_psi": ("Population stability index less what chance gives", lambda s: s.psi),
             "autoglm_drift_ks": ("Kolmogorov-Smirnov statistic on training's bins", lambda s: s.ks),
             "autoglm_drift_alarm": ("0: none, 1: moderate, 2: large, beyond chance", lambda s: grades[s.verdict]),

@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import queue
+import signal
 import sys
 import threading
 import time
@@ -221,6 +222,7 @@ def lower() -> None:
 def main() -> None:
     """Serve standard input until it ends."""
     lower()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # meant for the service, which ends this process with its input
     said = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what a library prints is no answer
     given = sys.stdin.buffer
