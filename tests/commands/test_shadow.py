@@ -6,6 +6,7 @@ import pytest
 
 import autoglm
 from autoglm.bundle import version_of
+from autoglm.core.columns import column
 from autoglm.serving.observer import Seen
 from autoglm.serving.parcel import Parcel
 from autoglm.serving.shadowing import Orders, Shadowing
@@ -19,11 +20,11 @@ def store(model: Path, tmp_path: Path) -> Path:
     """A store of six requests, one of them a dead letter, explained and compared with the predictor itself."""
     place, predictor = tmp_path / "shadow.sqlite", autoglm.load(model)
     rows = customers().drop(columns="churn")
-    seen = [
-        (str(i), Seen(f"r{i}", some, predictor.blend(predictor.encode(some)), "", time.time(), version_of(model)))
-        for i in range(6)
-        for some in [rows.iloc[i * 3 : i * 3 + 3].reset_index(drop=True)]
-    ]
+    seen = []
+    for i in range(6):
+        columns = [column(rows[name].iloc[i * 3 : i * 3 + 3]) for name in predictor.columns]
+        margins = predictor.blend(predictor.features(columns))
+        seen.append((str(i), Seen(f"r{i}", columns, margins, "", time.time(), version_of(model))))
     opened = Store(str(place))
     opened.tell({"folder": str(model), "other": str(model)})
     shadowing = Shadowing(Orders(str(model), str(place), str(model), True), opened)

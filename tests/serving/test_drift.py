@@ -11,6 +11,7 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from autoglm import AutoML, Predictor
+from autoglm.core.columns import Column, column
 from autoglm.core.errors import FolderError
 from autoglm.serving.drift import Drift
 from autoglm.serving.observer import Seen
@@ -18,8 +19,12 @@ from autoglm.serving.observer import Seen
 from .conftest import Start, as_json
 
 
+def columns(rows: pd.DataFrame) -> list[Column]:
+    return [column(rows[name]) for name in rows]
+
+
 def seen(predictor: Predictor, rows: pd.DataFrame, version: str = "") -> Seen:
-    return Seen("r", rows, predictor.blend(predictor.encode(rows)), "", 0.0, version)
+    return Seen("r", columns(rows[predictor.columns]), predictor.blend(predictor.encode(rows)), "", 0.0, version)
 
 
 @pytest.fixture
@@ -74,7 +79,7 @@ def test_too_few_rows_say_nothing(drift: Drift, predictor: Predictor, frame: pd.
 
 
 def test_rows_that_cannot_be_counted_are_left_out(drift: Drift, predictor: Predictor, frame: pd.DataFrame) -> None:
-    drift.saw(Seen("r", frame[["shape"]], np.zeros((len(frame), 1)), "", 0.0))
+    drift.saw(Seen("r", columns(frame[["shape"]]), np.zeros((len(frame), 1)), "", 0.0))
     drift.flush()
     drift.saw(seen(predictor, frame))
     drift.flush()
@@ -91,7 +96,7 @@ def test_one_row_takes_little(drift: Drift, predictor: Predictor, frame: pd.Data
     drift.flush()
     counted = (time.thread_time() - began) / len(many)
     assert told < 50e-6, f"{told * 1e6:.1f} us for the service"
-    assert counted < 2e-3, f"{counted * 1e6:.1f} us in the background"
+    assert counted < 200e-6, f"{counted * 1e6:.1f} us in the background"
 
 
 def test_another_predictor_starts_another_window(

@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry
 
 from autoglm import AutoML, Predictor
 from autoglm.bundle import version_of
+from autoglm.core.columns import column
 from autoglm.core.errors import FolderError, OptionError
 from autoglm.serving import agreement
 from autoglm.serving.observer import Seen
@@ -59,7 +60,9 @@ def told(predictor: Predictor, folder: Path, frame: pd.DataFrame) -> list[Seen]:
     for i in range(40):
         some = rows.iloc[i : i + 1 + i % 3].reset_index(drop=True)
         margins = predictor.blend(predictor.encode(some))
-        found.append(Seen(f"r{i}", some, margins, "", time.time(), version_of(folder)))
+        found.append(
+            Seen(f"r{i}", [column(some[n]) for n in predictor.columns], margins, "", time.time(), version_of(folder))
+        )
     return found
 
 
@@ -81,7 +84,7 @@ def test_all_is_answered_explained_and_agrees(made: Made, place: str, other: Pat
     assert (shadow.taken, shadow.dropped, shadow.errors) == (40, 0, 0)
     found = agreement.report(Store(place))
     assert found["coverage"] == {"share": 1.0, "answered": 40, "dead": 0, "lost": 0}
-    assert found["rows"] == sum(len(seen.rows) for seen in told) == found["agreement"]["rows"]
+    assert found["rows"] == sum(len(seen) for seen in told) == found["agreement"]["rows"]
     assert 0.8 < found["agreement"]["equal"] < 1.0001 and 0 < found["agreement"]["difference"] < 0.5
     why = found["explanations"]
     assert why["pearson"] > 0.999999 and why["top_equal"] == 1.0 and why["largest_gap"] < 1e-4
@@ -139,7 +142,7 @@ def test_a_process_that_is_killed_comes_back(made: Made, place: str, told: list[
 
 def test_rows_that_fail_are_errors_of_their_own(made: Made, place: str, told: list[Seen]) -> None:
     shadow = made(explain=True)
-    poor = told[3].rows.drop(columns="petal_width")
+    poor = [c for c in told[3].columns if c.name != "petal_width"]
     for seen in (told[0], Seen("poor", poor, told[3].margins, "", time.time(), told[3].version), told[1]):
         shadow.saw(seen)
     assert shadow.drain(60)
@@ -151,7 +154,7 @@ def test_rows_that_fail_are_errors_of_their_own(made: Made, place: str, told: li
 
 def test_wrong_answers_are_not_additive(made: Made, place: str, told: list[Seen]) -> None:
     shadow = made(explain=True)
-    wrong = Seen("wrong", told[0].rows, told[0].margins + 0.01, "", time.time(), told[0].version)
+    wrong = Seen("wrong", told[0].columns, told[0].margins + 0.01, "", time.time(), told[0].version)
     for seen in (wrong, told[1]):
         shadow.saw(seen)
     assert shadow.drain(60)
@@ -166,7 +169,7 @@ def test_wrong_answers_are_not_additive(made: Made, place: str, told: list[Seen]
 
 def test_answers_of_a_version_that_is_gone_are_not_explained(made: Made, place: str, told: list[Seen]) -> None:
     shadow = made(explain=True)
-    shadow.saw(Seen("old", told[0].rows, told[0].margins, "", time.time(), "0" * 12))
+    shadow.saw(Seen("old", told[0].columns, told[0].margins, "", time.time(), "0" * 12))
     assert shadow.drain(60)
     assert "was answered by 000000000000" in Store(place).answers(["error"])[0]["error"]
 

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
+from autoglm.core.columns import Column
 from autoglm.serving.observer import Seen
 from autoglm.serving.parcel import Parcel
 from autoglm.serving.store import MOST_TRIES, Kept, Store, StoreError, shown, url
@@ -19,7 +19,7 @@ def store(tmp_path: Path):
 
 
 def parcel(*keys: str) -> Parcel:
-    rows = pd.DataFrame({"x": [1.0, np.nan]})
+    rows = [Column("x", np.array([1.0, np.nan]), "number")]
     return Parcel.of([(key, Seen("r", rows, np.ones((2, 1)), "", 1.0, "v")) for key in keys])
 
 
@@ -39,7 +39,7 @@ def test_an_answer_takes_its_dead_letter_away(store: Store) -> None:
     store.bury(parcel("a", "b"), "full")
     assert store.depth() == 2
     found = store.next()
-    assert found is not None and found.requests[0].key == "a" and found.rows["x"].isna().tolist() == [False, True]
+    assert found is not None and found.requests[0].key == "a" and found.columns[0].missing.tolist() == [False, True]
     store.keep([kept("a")])
     assert store.depth() == 1
 

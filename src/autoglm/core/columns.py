@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -109,6 +109,16 @@ class Column:
         else:
             text[~self.missing] = each_distinct(self.present, number_text)
         return Column(self.name, text, "text", self.notes, self.folder)
+
+
+def joined(parts: Sequence[Sequence[Column]]) -> Sequence[Column]:
+    """Put the rows of tables, which have the same columns, one behind the other."""
+    if len(parts) == 1:
+        return parts[0]
+    return [
+        Column(each[0].name, np.concatenate([column.values for column in each]), each[0].storage, folder=each[0].folder)
+        for each in zip(*parts, strict=True)
+    ]
 
 
 def named_as_identifier(name: str) -> bool:

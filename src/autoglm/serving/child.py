@@ -38,8 +38,7 @@ class Child:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=os.environ | THREADS,
-            start_new_session=True,
-        )
+        )  # in our session: Linux weighs a session of its own like ours, however low its processes stand in it
         assert self._process.stdin is not None and self._process.stdout is not None
         self.pid, self._given, self._lines = self._process.pid, self._process.stdin, self._process.stdout
         os.set_blocking(self._given.fileno(), False)

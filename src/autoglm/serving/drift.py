@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from autoglm import bundle
 from autoglm.checks.profile import Profile
 from autoglm.checks.shift import LEVEL, Shift, shifts
-from autoglm.core.columns import column
+from autoglm.core.columns import joined
 from autoglm.core.errors import MissingExtraError
 from autoglm.core.metrics import softmax
 from autoglm.core.task import Task
@@ -70,7 +69,7 @@ class Drift:
         try:
             self._waiting.put_nowait(seen)
         except queue.Full:
-            self.left_out += len(seen.rows)
+            self.left_out += len(seen)
 
     def close(self) -> None:
         """Count what waits, then end."""
@@ -114,7 +113,7 @@ class Drift:
         counters: Any = core.CounterMetricFamily
         found = self.shifts()
         grades = {"none": 0.0, "moderate": 1.0, "large": 2.0}
-        meters: dict[str, tuple[str, Any]] = {
+        meters: dict[str, tuple[str, Callable[[Shift], float]]] = {
             "autoglm_drift_psi": ("Population stability index less what chance gives", lambda s: s.psi),
             "autoglm_drift_ks": ("Kolmogorov-Smirnov statistic on training's bins", lambda s: s.ks),
             "autoglm_drift_alarm": ("0: none, 1: moderate, 2: large, beyond chance", lambda s: grades[s.verdict]),
@@ -152,7 +151,7 @@ class Drift:
         try:
             self._count(some)
         except Exception:  # rows that cannot be counted must not end the counting of others
-            self.left_out += sum(len(seen.rows) for seen in some)
+            self.left_out += sum(len(seen) for seen in some)
         return True
 
     def _count(self, some: list[Seen]) -> None:
@@ -162,11 +161,9 @@ class Drift:
         mine = [seen for seen in some if seen.version in ("", self.version)]
         if not mine:
             return
-        rows = pd.concat([seen.rows for seen in mine], ignore_index=True) if len(mine) > 1 else mine[0].rows
         margins, task = np.concatenate([seen.margins for seen in mine]), self.profile.task
         predicted = margins[:, 0] if task.kind == "regression" else softmax(margins, task)
-        columns = [column(rows[shape.name]) for shape in self.profile.columns]
-        codes = self.profile.codes(columns, predicted)[-self.window :]
+        codes = self.profile.codes(joined([seen.columns for seen in mine]), predicted)[-self.window :]
         with self._lock:
             self._codes[(self._seen + np.arange(len(codes))) % self.window] = codes
             self._seen += len(codes)

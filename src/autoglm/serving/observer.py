@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+
+from autoglm.core.columns import Column
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,8 +22,8 @@ class Seen:
     ----------
     request
         Its id.
-    rows
-        As the model got them, shape (n_rows, n_columns).
+    columns
+        Its rows as the model got them, each of length n_rows; building a frame would cost more than the answer.
     margins
         As answered, shape (n_rows, scores).
     traceparent
@@ -31,11 +35,19 @@ class Seen:
     """
 
     request: str
-    rows: pd.DataFrame
+    columns: Sequence[Column]
     margins: NDArray[np.float64]
     traceparent: str
     time: float
     version: str = ""
+
+    def __len__(self) -> int:
+        return len(self.margins)
+
+    @cached_property
+    def rows(self) -> pd.DataFrame:
+        """The columns as a frame, shape (n_rows, n_columns)."""
+        return pd.DataFrame({column.name: column.values for column in self.columns})
 
 
 class Observer(Protocol):

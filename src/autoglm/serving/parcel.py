@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from autoglm.core.columns import Column, column
+from autoglm.core.columns import Column, joined
 from autoglm.serving.observer import Seen
 
 HEAD = struct.Struct("<II")  # bytes of what says what is in it, and of the rows
@@ -44,34 +44,34 @@ class Parcel:
 
     Parameters
     ----------
-    rows
-        Of all requests, one behind the other.
+    columns
+        Of all requests, one behind the other, each of length n_rows.
     margins
         As answered, shape (n_rows, scores).
     """
 
     version: str
     requests: tuple[Request, ...]
-    rows: pd.DataFrame
+    columns: tuple[Column, ...]
     margins: NDArray[np.float64]
 
     @classmethod
     def of(cls, seen: Sequence[tuple[str, Seen]]) -> Parcel:
-        """Put keys and requests together; they must be of one version."""
-        requests = tuple(Request(key, s.request, len(s.rows), s.traceparent, s.time) for key, s in seen)
-        rows = [s.rows for _, s in seen]
-        joined = pd.concat(rows, ignore_index=True) if len(rows) > 1 else rows[0]
-        return cls(seen[0][1].version, requests, joined, np.concatenate([s.margins for _, s in seen]))
+        """Put keys and requests together; they must be of one version and have the same columns."""
+        requests = tuple(Request(key, s.request, len(s), s.traceparent, s.time) for key, s in seen)
+        columns = tuple(joined([s.columns for _, s in seen]))
+        return cls(seen[0][1].version, requests, columns, np.concatenate([s.margins for _, s in seen]))
 
-    def columns(self, names: Sequence[str]) -> list[Column]:
-        """Return rows as a predictor takes them."""
-        return [column(self.rows[name]) for name in names]
+    def named(self, names: Sequence[str]) -> list[Column]:
+        """Return columns in the order that a predictor wants."""
+        given = {column.name: column for column in self.columns}
+        return [given[name] for name in names]
 
     def each(self) -> list[Parcel]:
         """Return one parcel a request."""
         starts = np.cumsum([0, *(request.rows for request in self.requests)])
         return [
-            Parcel(self.version, (request,), self.rows.iloc[a:b].reset_index(drop=True), self.margins[a:b])
+            Parcel(self.version, (request,), _cut(self.columns, slice(a, b)), self.margins[a:b])
             for request, a, b in zip(self.requests, starts[:-1], starts[1:], strict=True)
         ]
 
@@ -80,9 +80,10 @@ class Parcel:
         head = {
             "version": self.version,
             "scores": int(self.margins.shape[1]),
-            "requests": [asdict(request) for request in self.requests],
+            "storages": [column.storage for column in self.columns],
+            "requests": [vars(request) for request in self.requests],
         }
-        written, rows = json.dumps(head).encode(), arrow(self.rows)
+        written, rows = json.dumps(head).encode(), arrow(self.columns)
         margins = np.ascontiguousarray(self.margins, dtype="<f8").tobytes()
         return b"".join((HEAD.pack(len(written), len(rows)), written, rows, margins))
 
@@ -94,13 +95,15 @@ class Parcel:
         at = HEAD.size + size
         margins = np.frombuffer(data, dtype="<f8", offset=at + rows).reshape(-1, head["scores"]).astype(np.float64)
         requests = tuple(Request(**request) for request in head["requests"])
-        return cls(head["version"], requests, frame(data[at : at + rows]), margins)
+        named = zip(_arrays(data[at : at + rows]).items(), head["storages"], strict=True)
+        columns = tuple(Column(name, values, storage) for (name, values), storage in named)
+        return cls(head["version"], requests, columns, margins)
 
 
-def arrow(rows: pd.DataFrame) -> bytes:
-    """Write rows as an Arrow stream."""
-    arrays = [_array(rows[name].to_numpy()) for name in rows]
-    batch = pa.RecordBatch.from_arrays(arrays, names=[str(name) for name in rows])
+def arrow(columns: Sequence[Column]) -> bytes:
+    """Write columns as an Arrow stream."""
+    arrays = [pa.array(column.values, from_pandas=False) for column in columns]
+    batch = pa.RecordBatch.from_arrays(arrays, names=[column.name for column in columns])
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, batch.schema) as writer:
         writer.write_batch(batch)
@@ -108,19 +111,21 @@ def arrow(rows: pd.DataFrame) -> bytes:
 
 
 def frame(data: bytes) -> pd.DataFrame:
-    """Read what `arrow` wrote."""
+    """Read what `arrow` wrote as a frame."""
+    return pd.DataFrame(_arrays(data))
+
+
+def _arrays(data: bytes) -> dict[str, NDArray[Any]]:
+    """Return the values of each column as they were."""
     table = pa.ipc.open_stream(data).read_all().combine_chunks()
-    return pd.DataFrame({name: _values(table[name]) for name in table.column_names})
+    return {name: _values(table[name]) for name in table.column_names}
 
 
-def _array(values: NDArray[Any]) -> Any:
-    """Return a column as Arrow has it; among objects NaN is a missing value, among numbers it is NaN."""
-    return pa.array(values, from_pandas=values.dtype == object)
-
-
-def _values(chunked: Any) -> Any:
-    """Return a column as it was; pandas would make NaN of a missing text."""
+def _values(chunked: Any) -> NDArray[Any]:
     if pa.types.is_null(chunked.type):
-        return pd.Series([None] * len(chunked), dtype=object)
-    values = np.asarray(chunked.to_numpy())
-    return pd.Series(values, dtype=object) if values.dtype == object else values
+        return np.full(len(chunked), None, dtype=object)
+    return np.array(chunked.to_numpy())
+
+
+def _cut(columns: Sequence[Column], rows: slice) -> tuple[Column, ...]:
+    return tuple(replace(column, values=column.values[rows]) for column in columns)

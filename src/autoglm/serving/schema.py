@@ -98,10 +98,6 @@ class Schema:
         if strange:
             refuse(f"{where}: column {listing(strange)} is unknown{nearest(strange[0], names)}")
 
-    def frame(self, columns: Sequence[Column]) -> pd.DataFrame:
-        """Return columns as a frame, for those who look on."""
-        return pd.DataFrame({column.name: column.values for column in columns})
-
 
 def refuse(message: str) -> NoReturn:
     """Refuse rows that cannot be read."""

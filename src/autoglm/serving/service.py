@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoglm.bundle import version_of
-from autoglm.core.columns import Column
+from autoglm.core.columns import Column, joined
 from autoglm.core.errors import AutoGLMError, FolderError
 from autoglm.core.metrics import softmax
 from autoglm.core.task import Task
@@ -247,7 +247,7 @@ class Service:
             mine = [i for i, job in enumerate(jobs) if job[0] is model]
             sizes = [len(jobs[i][1][0]) if jobs[i][1] else 0 for i in mine]
             with self.meters.stage("encode"):
-                features = model.predictor.features(_joined([jobs[i][1] for i in mine]))
+                features = model.predictor.features(joined([jobs[i][1] for i in mine]))
             with self.meters.stage("model"):
                 margins = model.predictor.blend(features)
             for i, part in zip(mine, np.split(margins, np.cumsum(sizes)[:-1]), strict=True):
@@ -262,17 +262,6 @@ class Service:
 
     def _show(self, answer: Answer, columns: Sequence[Column], call: Call, traceparent: str) -> None:
         if self.observers:
-            rows, version = answer.model.schema.frame(columns), answer.model.version
-            seen = Seen(call.id, rows, answer.margins, traceparent, time(), version)
+            seen = Seen(call.id, columns, answer.margins, traceparent, time(), answer.model.version)
             for observer in self.observers:
                 observer.saw(seen)
-
-
-def _joined(parts: Sequence[Sequence[Column]]) -> Sequence[Column]:
-    """Put the rows of requests one after the other."""
-    if len(parts) == 1:
-        return parts[0]
-    return [
-        Column(each[0].name, np.concatenate([column.values for column in each]), each[0].storage, folder=each[0].folder)
-        for each in zip(*parts, strict=True)
-    ]

@@ -27,9 +27,9 @@ from autoglm.serving.shadowing import Orders
 from autoglm.serving.store import Store, StoreError
 
 REQUESTS, ROWS = 1_000, 50_000  # that wait in memory, and as many again on their way to the dead letters
-AT_ONCE, ROWS_AT_ONCE = 16, 1_000  # of a parcel: the service is held up no longer than by packing one
+AT_ONCE, ROWS_AT_ONCE = 64, 1_000  # of a parcel: the service is held up no longer than by packing one
 AHEAD = 2  # parcels that the process has before it said anything of them
-REST = 0.05  # seconds between two looks at what waits
+REST = 0.2  # seconds between two looks at what waits
 STUCK = 300.0  # seconds without a word after which the process is ended
 WAITS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0)  # seconds before the process is started again
 HEALTHY = 60.0  # seconds of life after which it is started again at once
@@ -97,7 +97,7 @@ class Shadow:
 
     def saw(self, seen: Seen) -> None:
         """Take note of answered rows; what finds no room becomes a dead letter, or is counted as lost."""
-        keyed, rows = (uuid4().hex, seen), len(seen.rows)
+        keyed, rows = (uuid4().hex, seen), len(seen)
         with self._lock:
             fits = self._rows + rows <= 2 * ROWS
             if fits and len(self._waiting) < self._most and self._rows + rows <= ROWS:
@@ -206,12 +206,12 @@ class Shadow:
             some: list[Keyed] = []
             rows = 0
             for keyed in itertools.islice(queue, AT_ONCE):
-                rows += len(keyed[1].rows)
+                rows += len(keyed[1])
                 if some and (rows > ROWS_AT_ONCE or not _alike(keyed[1], some[0][1])):
                     break
                 some.append(keyed)
             for _ in some if take else ():
-                self._rows -= len(queue.popleft()[1].rows)
+                self._rows -= len(queue.popleft()[1])
             return some
 
     def _packed(self, some: list[Keyed]) -> Parcel | None:
@@ -266,7 +266,8 @@ class Shadow:
 
 
 def _alike(one: Seen, other: Seen) -> bool:
-    return one.version == other.version and one.rows.columns.equals(other.rows.columns)
+    names = ([column.name for column in seen.columns] for seen in (one, other))
+    return one.version == other.version and next(names) == next(names)
 
 
 def _check(folder: Path, other: Path | None, explain: bool) -> None:

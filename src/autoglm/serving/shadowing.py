@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import queue
+import signal
 import sys
 import threading
 import time
@@ -98,7 +99,9 @@ class Shadowing:
             request = parcel.requests[0]
             told = (request.key, request.request, request.traceparent, request.time, request.rows, parcel.version)
             waited = self._clock() - request.time
-            return [Kept(*told, frame=arrow(parcel.rows), margins=_bytes(parcel.margins), error=words, waited=waited)]
+            return [
+                Kept(*told, frame=arrow(parcel.columns), margins=_bytes(parcel.margins), error=words, waited=waited)
+            ]
 
     def _results(self, parcel: Parcel) -> list[Kept]:
         began = time.perf_counter()
@@ -106,7 +109,7 @@ class Shadowing:
             warnings.simplefilter("ignore", DataWarning)
             other = self._other(parcel) if self.orders.other else {}
             why = self._why(parcel) if self.orders.explain else {}
-        share = (time.perf_counter() - began) / max(1, len(parcel.rows))
+        share = (time.perf_counter() - began) / max(1, len(parcel.margins))
         found, start = [], 0
         for one in parcel.each():
             request, rows = one.requests[0], slice(start, start + one.requests[0].rows)
@@ -119,7 +122,7 @@ class Shadowing:
                     request.time,
                     request.rows,
                     parcel.version,
-                    frame=arrow(one.rows),
+                    frame=arrow(one.columns),
                     margins=_bytes(one.margins),
                     seconds=share * request.rows,
                     waited=self._clock() - request.time,
@@ -133,7 +136,7 @@ class Shadowing:
     def _other(self, parcel: Parcel) -> dict[str, Any]:
         """Answer with the other predictor and compare."""
         main, (version, other) = self._predictor(self.orders.folder)[1], self._predictor(self.orders.other)
-        margins = other.blend(other.features(parcel.columns(other.columns)))
+        margins = other.blend(other.features(parcel.named(other.columns)))
         found: dict[str, Any] = {"version": version, "margins": margins}
         if main.task.kind == "regression":
             return found | {"difference": np.abs(margins - parcel.margins)[:, 0]}
@@ -147,7 +150,7 @@ class Shadowing:
     def _why(self, parcel: Parcel) -> dict[str, Any]:
         """Explain with the predictor that answered; the gap is to what it answered."""
         main = self._predictor(self.orders.folder, parcel.version)[1]
-        found = main.explained(main.features(parcel.columns(main.columns)))
+        found = main.explained(main.features(parcel.named(main.columns)))
         gap = np.abs(found.base + found.values.sum(axis=1) - parcel.margins).max(axis=1, initial=0.0)
         return {"phi": found.values, "gap": gap, "names": found.columns}
 
@@ -219,6 +222,7 @@ def lower() -> None:
 def main() -> None:
     """Serve standard input until it ends."""
     lower()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # meant for the service, which ends this process with its input
     said = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what a library prints is no answer
     given = sys.stdin.buffer
