@@ -226,7 +226,8 @@ class Shadow:
         self._heard = monotonic()
         if self._ahead and ("taken" in said or said.get("failed") == "taken"):
             self._answered(said)
-        self._wake.set()
+        if len(self._waiting) >= AT_ONCE:  # otherwise many small parcels would go, and each costs the service
+            self._wake.set()
 
     def _answered(self, said: dict[str, Any]) -> None:
         if "failed" in said:  # the store was away or full: one more try, later
