@@ -24,6 +24,19 @@ import click
 @click.option("--clients", type=click.Path(path_type=Path), metavar="PEM", help="Authorities of client certificates.")
 @click.option("--insecure", is_flag=True, default=None, help="Let other machines in without token or certificate.")
 @click.option("--otlp", metavar="URL", help="OTLP/HTTP endpoint for traces.")
+@click.option(
+    "--shadow",
+    type=click.Path(path_type=Path),
+    metavar="OTHER_DIR",
+    help="Let another predictor answer, too.",
+)
+@click.option("--explain", type=click.Choice(["shadow"]), help="Explain each answer behind the service's back.")
+@click.option("--store", metavar="URL", help="The shadow's file or base.  [default: shadow.sqlite]")
+@click.option(
+    "--drift/--no-drift",
+    default=None,
+    help="Compare rows with those of training.  [default: where the folder keeps a profile]",
+)
 @click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Settings as TOML.")
 def command(folder: Path, config: Path | None, **flags: Any) -> None:
     """Serve the predictor in DIR until it is told to end.
@@ -33,9 +46,12 @@ def command(folder: Path, config: Path | None, **flags: Any) -> None:
     (AUTOGLM_SERVE_HTTP=8000) or in FILE; a bearer token only there (AUTOGLM_SERVE_TOKEN). A changed folder, or SIGHUP,
     is read again without a lost request; SIGTERM finishes what is in flight.
 
+    A shadow runs in a process of its own and delays no answer: autoglm shadow report says how it agrees.
+
     \b
     Examples:
       autoglm serve churn-model
+      autoglm serve churn-model --shadow candidate --explain shadow --store churn.sqlite
       curl localhost:8000/predict -H 'content-type: application/json' -d '{"rows": [{"age": 40, "plan": "plus"}]}'
     """
     from autoglm.kit import logs, settings

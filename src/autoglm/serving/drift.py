@@ -76,6 +76,7 @@ class Drift:
         self._ended.set()
         self._thread.join(5)
         self._unregister()
+        self._unregister = lambda: None  # a service may be closed twice
 
     def flush(self) -> None:
         """Count what waits, now."""

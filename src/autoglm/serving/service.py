@@ -28,6 +28,7 @@ from autoglm.kit.meters import Meters
 from autoglm.kit.settings import ServeSettings
 from autoglm.kit.traces import Traces
 from autoglm.predictor import Predictor, decide
+from autoglm.serving import watching
 from autoglm.serving.observer import Observer, Seen
 from autoglm.serving.queue import Queue
 from autoglm.serving.refusal import Reason, Refusal
@@ -129,12 +130,14 @@ class Service:
     settings
         Limits and the model's name.
     observers
-        Who looks on.
+        Who looks on besides those that the settings name.
 
     Raises
     ------
     FolderError
         The folder is missing or damaged.
+    AutoGLMError
+        An observer cannot be had; see `autoglm.serving.watching.observers`.
     """
 
     def __init__(
@@ -148,11 +151,11 @@ class Service:
         self.folder, self.settings = folder, settings
         self.meters = meters or Meters()
         self.traces = traces or Traces(None, "autoglm")
-        self.observers = tuple(observers)
         self.ready = True
         self._free = threading.Semaphore(settings.concurrency)
         self._queue = Queue(self._answer, settings.rows)
         self.model = Model.read(folder)
+        self.observers = (*observers, *watching.observers(folder, settings, self.meters.registry))
         self._tell()
 
     def call(self, seconds: float | None = None, traceparent: str = "", id: str = "") -> Call:
