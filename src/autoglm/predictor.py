@@ -213,6 +213,15 @@ class Predictor:
 
         return pd.DataFrame(modalities.shapley(self.encode(rows), answer), index=rows.index)
 
+    def prepare(self) -> None:
+        """Load and compile what answers and explains few rows fastest, which takes seconds: a service does it first."""
+        try:
+            some = self._background
+        except FolderError:  # of a version that kept no rows to try it on
+            return
+        self._committee.prepare(some)
+        self.explained(some.take(np.arange(min(1, len(some)))))
+
     def explain(self, frame: Any, draws: int = 1, seed: int = 42, probability: bool = False) -> Explanation:
         """Say what each column of the input adds to the answer of each row (Shapley 1953).
 
@@ -340,7 +349,7 @@ class Predictor:
     def features(self, columns: Sequence[Column]) -> Features:
         """Turn columns, one for each of `self.columns`, into features."""
         encodings, gates = self._encodings
-        features = encoders.assemble(columns, encodings)
+        features = self._layout.features(columns)
         for message in encoders.unread(columns, encodings, features):
             warnings.warn(message, DataWarning, stacklevel=5)
         return closed(gates, features)
@@ -350,6 +359,10 @@ class Predictor:
         encodings, gates = encoders.read(self.folder)
         stored = zip(self.about["columns"], encodings, strict=True)
         return tuple(encoding for about, encoding in stored if about["used"]), gates
+
+    @cached_property
+    def _layout(self) -> encoders.Layout:
+        return encoders.Layout(self._encodings[0])
 
     def _margins(self, rows: pd.DataFrame) -> NDArray[np.float64]:
         """Return the calibrated margins of the blend, shape (n_rows, scores)."""

@@ -85,7 +85,9 @@ class Schema:
         sizes = {len(values) for values in given.values()}
         if len(sizes) > 1:
             refuse(f"inputs are of different lengths: {', '.join(f'{n!r} {len(v)}' for n, v in given.items())}")
-        return [_column(field, given[field.name]) for field in self.fields]
+        values = [given[field.name] for field in self.fields]
+        finite = _finite(values)
+        return [_column(field, each, finite) for field, each in zip(self.fields, values, strict=True)]
 
     def _check(self, where: str, given: Iterable[str], cure: str) -> None:
         names = [field.name for field in self.fields]
@@ -104,18 +106,24 @@ def refuse(message: str) -> NoReturn:
     raise Refusal(Reason.ROWS, message)
 
 
-def _column(field: Field, values: Any) -> Column:
+def _finite(values: Sequence[Any]) -> bool:
+    """Whether no float of single numbers is missing or infinite, looked at in one step; False where it may be."""
+    some = [v for v in values if isinstance(v, np.ndarray) and v.ndim == 1 and v.dtype.kind == "f"]
+    return math.isfinite(np.add.reduce(np.concatenate(some))) if some else True
+
+
+def _column(field: Field, values: Any, finite: bool = False) -> Column:
     if isinstance(values, np.ndarray) and values.dtype != object:
-        return _typed(field, values)
+        return _typed(field, values, finite)
     reader = _READERS[field.storage]
     return Column(field.name, reader(field, values), field.storage)
 
 
-def _typed(field: Field, values: NDArray[Any]) -> Column:
-    """Take a numeric array as it is."""
+def _typed(field: Field, values: NDArray[Any], finite: bool) -> Column:
+    """Take a numeric array as it is; `finite` where nothing has to be looked for that must be replaced."""
     if field.storage in ("number", "boolean"):
         found = values if values.dtype == np.float64 else values.astype(np.float64)
-        if not math.isfinite(found.sum()):  # usually nothing has to be replaced
+        if not finite:
             found = np.where(np.isinf(found), np.nan, found)
         return Column(field.name, found, field.storage)
     if field.storage == "vector" and values.ndim == 2:

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from time import monotonic, time
 from typing import Any
@@ -86,10 +87,8 @@ class Model:
         predictor = Predictor.load(folder)
         model = cls(predictor, version, Schema.of(predictor.about))
         blank = model.schema.columns([{f.name: None for f in model.schema.fields}])
-        features = predictor.features(blank)
-        predictor.blend(features)
-        if (folder / "background").exists():
-            predictor.explained(features)
+        predictor.prepare()
+        predictor.blend(predictor.features(blank))
         return model
 
 
@@ -106,7 +105,7 @@ class Answer:
     model: Model
     margins: NDArray[np.float64]
 
-    @property
+    @cached_property
     def probability(self) -> NDArray[np.float64] | None:
         """Shape (n_rows, n_classes); None for a regression."""
         return None if self.model.task.kind == "regression" else softmax(self.margins, self.model.task)
