@@ -378,7 +378,7 @@ class Predictor:
     def blend(self, features: Features, threads: int = 1) -> NDArray[np.float64]:
         """Return the calibrated margins of encoded rows, shape (n_rows, scores)."""
         margins = self._committee.predict(features, threads) / float(self.about["temperature"])
-        if (lacking := substitutes.lacking(features, self._substitute)).any():
+        if self._substitute and (lacking := substitutes.lacking(features, self._substitute)).any():
             margins[lacking] = self._substitutes.predict(features.take(np.flatnonzero(lacking)), threads)
         return margins
 
@@ -387,7 +387,7 @@ class Predictor:
         width = sum(len(e.outputs) for e in self._encodings[0])
         return Committee.of([(m.weight, m.models) for m in self.members], width)
 
-    @property
+    @cached_property
     def _substitute(self) -> dict[str, Any]:
         """Who answers rows that lack a modality which training rows had: learner, fits, modalities."""
         return dict(self.about.get("substitute") or {})
@@ -400,7 +400,7 @@ class Predictor:
 
 def decide(probability: NDArray[np.float64], offsets: NDArray[np.float64]) -> NDArray[np.intp]:
     """Return class codes: the largest log-probability plus offset."""
-    return np.asarray((np.log(np.clip(probability, 1e-12, 1.0)) + offsets).argmax(axis=1))
+    return np.asarray((np.log(np.minimum(np.maximum(probability, 1e-12), 1.0)) + offsets).argmax(axis=1))
 
 
 def scores(

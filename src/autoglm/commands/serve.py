@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -62,4 +63,5 @@ def command(folder: Path, config: Path | None, **flags: Any) -> None:
     running = Running(folder, told, log)
     running.signals()
     with running:
+        gc.freeze()  # what is there now stays: looking through it again and again would hold up requests
         running.wait()

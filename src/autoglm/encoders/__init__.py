@@ -175,13 +175,21 @@ class Layout:
         return tuple(_storages(e.kind) for e in self.encodings)
 
     @cached_property
-    def _groups(self) -> tuple[tuple[Any, tuple[int, ...]], ...]:
-        """Columns that are encoded in one step: how, and their numbers."""
+    def _groups(self) -> tuple[tuple[Any, tuple[int, ...], Any], ...]:
+        """Columns that are encoded in one step: how, their numbers, and where their outputs stand."""
         groups: dict[Any, list[int]] = {}
         for i, encoding in enumerate(self.encodings):
             if hasattr(encoding, "together"):
                 groups.setdefault(type(encoding), []).append(i)
-        return tuple((kind.together, tuple(numbers)) for kind, numbers in groups.items() if len(numbers) > 1)
+        return tuple(
+            (kind.together, tuple(numbers), _run([self._places[i].start for i in numbers]))
+            for kind, numbers in groups.items()
+        )
+
+    @cached_property
+    def _alone(self) -> tuple[int, ...]:
+        grouped = {i for _, numbers, _ in self._groups for i in numbers}
+        return tuple(i for i in range(len(self.encodings)) if i not in grouped)
 
     def features(self, columns: Sequence[Column], names: Sequence[str] | None = None) -> Features:
         """Encode rows.
@@ -200,12 +208,11 @@ class Layout:
         """
         rows = len(columns[0]) if columns else 0
         dense = np.empty((rows, len(self.outputs)), dtype=np.float32)
-        done = self._together(columns, dense) if rows <= FEW else frozenset()
-        names = [c.name for c in columns] if names is None else names
+        left = self._together(columns, dense) if rows <= FEW else range(len(columns))
         sparse, terms, tokens = [], [], []
-        for i, (name, encoding, column) in enumerate(zip(names, self.encodings, columns, strict=True)):
-            if i in done:
-                continue
+        for i in left:
+            column, encoding = columns[i], self.encodings[i]
+            name = column.name if names is None else names[i]
             block = encoding.transform(column if column.storage in self._reads[i] else column.astext())
             dense[:, self._places[i]] = block.dense
             if block.tokens is not None:
@@ -216,16 +223,20 @@ class Layout:
         whole = sparse[0] if len(sparse) == 1 else sp.hstack(sparse, format="csr") if sparse else None
         return Features(dense, self.outputs, whole, tuple(terms), tuple(tokens))
 
-    def _together(self, columns: Sequence[Column], dense: NDArray[np.float32]) -> frozenset[int]:
-        """Encode what goes in one step; return the numbers of those columns."""
-        done: list[int] = []
-        for together, numbers in self._groups:
-            mine = [i for i in numbers if columns[i].storage in self._reads[i]]
-            if mine:
-                at = [self._places[i].start for i in mine]
-                dense[:, at] = together([self.encodings[i] for i in mine], [columns[i] for i in mine])
-                done += mine
-        return frozenset(done)
+    def _together(self, columns: Sequence[Column], dense: NDArray[np.float32]) -> Sequence[int]:
+        """Encode what goes in one step; return the numbers of the columns that are left."""
+        left = list(self._alone)
+        for together, numbers, at in self._groups:
+            if all(columns[i].storage in PLAIN for i in numbers):
+                dense[:, at] = together([self.encodings[i] for i in numbers], [columns[i] for i in numbers])
+            else:
+                left += numbers
+        return sorted(left)
+
+
+def _run(places: list[int]) -> slice | list[int]:
+    """Return places as a slice where they follow each other: it costs less."""
+    return slice(places[0], places[-1] + 1) if places == list(range(places[0], places[-1] + 1)) else places
 
 
 def unread(columns: Sequence[Column], encodings: Sequence[Encoding], features: Features) -> list[str]:

@@ -56,7 +56,9 @@ class Number:
     @classmethod
     def together(cls, encodings: Sequence[Number], columns: Sequence[Column]) -> NDArray[np.float32]:
         """Encode columns in one step, shape (n_rows, n_columns)."""
-        values = [_values(column, encoding.mark) for encoding, column in zip(encodings, columns, strict=True)]
+        values = [
+            c.values if c.storage == "number" else _values(c, e.mark) for e, c in zip(encodings, columns, strict=True)
+        ]
         return _single(np.concatenate(values)).reshape(len(columns), -1).T
 
     def describe(self) -> str:

@@ -179,7 +179,10 @@ def _answer_each(plan: Any, matrix: Any, found: Any) -> None:
                 alive = _FULL
                 for k in range(words[word], words[word + 1]):
                     node = nodes[k]
-                    alive &= node.link if _right(sets, node, values[node.column]) else _FULL
+                    if node.category < 0:  # no branch on the row: a quarter of the time
+                        alive &= np.uint32(node.link | np.uint32(-np.int32(values[node.column] < node.threshold)))
+                    elif _goes_right(sets, np.uint32(node.category), values[node.column]):
+                        alive &= node.link
                 if alive:
                     lowest = np.uint32(alive & np.uint32(~alive + _ONE))
                     end = leaves[word, np.uint32(np.uint32(lowest * _FACTOR) >> _SHIFT)]

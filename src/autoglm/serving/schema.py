@@ -78,16 +78,20 @@ class Schema:
                 self._check(f"row {i}", row.keys(), "send null for a missing value")
         return [_column(field, [row[field.name] for row in rows]) for field in self.fields]
 
+    @cached_property
+    def _numbers(self) -> bool:
+        """Whether numbers, or true and false, are all that is wanted."""
+        return all(field.storage in ("number", "boolean") for field in self.fields)
+
     def arrays(self, given: Mapping[str, Any]) -> list[Column]:
         """Turn named arrays or lists, all of one length, into columns; see `columns`."""
         if given.keys() != self._names:
             self._check("inputs", given.keys(), "send NaN, or empty bytes, for a missing value")
-        sizes = {len(values) for values in given.values()}
-        if len(sizes) > 1:
+        if len(set(map(len, given.values()))) > 1:
             refuse(f"inputs are of different lengths: {', '.join(f'{n!r} {len(v)}' for n, v in given.items())}")
-        values = [given[field.name] for field in self.fields]
-        finite = _finite(values)
-        return [_column(field, each, finite) for field, each in zip(self.fields, values, strict=True)]
+        if self._numbers and _finite(list(given.values())):
+            return [Column(field.name, given[field.name], field.storage) for field in self.fields]
+        return [_column(field, given[field.name]) for field in self.fields]
 
     def _check(self, where: str, given: Iterable[str], cure: str) -> None:
         names = [field.name for field in self.fields]
@@ -107,23 +111,24 @@ def refuse(message: str) -> NoReturn:
 
 
 def _finite(values: Sequence[Any]) -> bool:
-    """Whether no float of single numbers is missing or infinite, looked at in one step; False where it may be."""
-    some = [v for v in values if isinstance(v, np.ndarray) and v.ndim == 1 and v.dtype.kind == "f"]
-    return math.isfinite(np.add.reduce(np.concatenate(some))) if some else True
+    """Whether all are doubles, one a row, of which none is missing or infinite; looked at in one step."""
+    if not values or any(v.__class__ is not np.ndarray or v.dtype != np.float64 or v.ndim > 1 for v in values):
+        return False
+    return math.isfinite(np.add.reduce(np.concatenate(values)))
 
 
-def _column(field: Field, values: Any, finite: bool = False) -> Column:
+def _column(field: Field, values: Any) -> Column:
     if isinstance(values, np.ndarray) and values.dtype != object:
-        return _typed(field, values, finite)
+        return _typed(field, values)
     reader = _READERS[field.storage]
     return Column(field.name, reader(field, values), field.storage)
 
 
-def _typed(field: Field, values: NDArray[Any], finite: bool) -> Column:
-    """Take a numeric array as it is; `finite` where nothing has to be looked for that must be replaced."""
+def _typed(field: Field, values: NDArray[Any]) -> Column:
+    """Take a numeric array as it is."""
     if field.storage in ("number", "boolean"):
         found = values if values.dtype == np.float64 else values.astype(np.float64)
-        if not finite:
+        if not math.isfinite(found.sum()):  # usually nothing has to be replaced
             found = np.where(np.isinf(found), np.nan, found)
         return Column(field.name, found, field.storage)
     if field.storage == "vector" and values.ndim == 2:

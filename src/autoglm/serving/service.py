@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from time import monotonic, time
+from time import monotonic, perf_counter, time
 from typing import Any
 from uuid import uuid4
 
@@ -65,6 +65,11 @@ class Model:
     def task(self) -> Task:
         """What is predicted."""
         return self.predictor.task
+
+    @cached_property
+    def classes(self) -> str:
+        """The classes as clients are told, a line each."""
+        return "\n".join(map(str, self.task.classes))
 
     @classmethod
     def read(cls, folder: Path) -> Model:
@@ -153,6 +158,7 @@ class Service:
         self.ready = True
         self._free = threading.Semaphore(settings.concurrency)
         self._queue = Queue(self._answer, settings.rows)
+        self._encode, self._model = (self.meters.of(self.meters.stages, name) for name in ("encode", "model"))
         self.model = Model.read(folder)
         self.observers = (*observers, *watching.observers(folder, settings, self.meters.registry))
         self._tell()
@@ -244,17 +250,25 @@ class Service:
 
     def _answer(self, jobs: Sequence[tuple[Model, Sequence[Column]]]) -> list[Answer]:
         """Answer the rows of jobs, all of a model at once."""
+        if len(jobs) == 1:
+            return [Answer(jobs[0][0], self._margins(*jobs[0]))]
         found: list[Answer | None] = [None] * len(jobs)
         for model in {id(job[0]): job[0] for job in jobs}.values():
             mine = [i for i, job in enumerate(jobs) if job[0] is model]
-            sizes = [len(jobs[i][1][0]) if jobs[i][1] else 0 for i in mine]
-            with self.meters.stage("encode"):
-                features = model.predictor.features(joined([jobs[i][1] for i in mine]))
-            with self.meters.stage("model"):
-                margins = model.predictor.blend(features)
+            sizes = [len(jobs[i][1][0]) for i in mine]
+            margins = self._margins(model, joined([jobs[i][1] for i in mine]))
             for i, part in zip(mine, np.split(margins, np.cumsum(sizes)[:-1]), strict=True):
                 found[i] = Answer(model, part)
         return [answer for answer in found if answer is not None]
+
+    def _margins(self, model: Model, columns: Sequence[Column]) -> NDArray[np.float64]:
+        began = perf_counter()
+        features = model.predictor.features(columns)
+        encoded = perf_counter()
+        margins = model.predictor.blend(features)
+        self._encode.observe(encoded - began)
+        self._model.observe(perf_counter() - encoded)
+        return margins
 
     def _explain(self, columns: Sequence[Column], model: Model) -> Explanation:
         with self.meters.stage("encode"):

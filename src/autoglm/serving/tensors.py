@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -75,6 +76,15 @@ def rows(name: str, datatype: str, shape: Sequence[int], data: Any) -> Any:
             _refuse(f"input {name!r}: shape {list(shape)}; expected [rows] or [rows, 1]")
         return np.asarray(flat).reshape(shape[0], shape[1])
     return flat
+
+
+def numbers(columns: Mapping[str, Sequence[float]]) -> dict[str, NDArray[np.float64]]:
+    """Return columns of numbers as arrays, all read in one step."""
+    sizes = list(map(len, columns.values()))
+    flat = np.fromiter(chain.from_iterable(columns.values()), np.float64, sum(sizes))
+    if len(set(sizes)) == 1:
+        return dict(zip(columns, flat.reshape(len(columns), -1), strict=True))
+    return dict(zip(columns, np.split(flat, np.cumsum(sizes)[:-1]), strict=True))
 
 
 def _parsed(name: str, datatype: str, data: Any) -> Any:
