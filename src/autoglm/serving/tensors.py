@@ -80,6 +80,8 @@ def rows(name: str, datatype: str, shape: Sequence[int], data: Any) -> Any:
 
 def numbers(columns: Mapping[str, Sequence[float]]) -> dict[str, NDArray[np.float64]]:
     """Return columns of numbers as arrays, all read in one step."""
+    if not columns:
+        return {}
     sizes = list(map(len, columns.values()))
     flat = np.fromiter(chain.from_iterable(columns.values()), np.float64, sum(sizes))
     if len(set(sizes)) == 1:
