@@ -16,7 +16,7 @@ PYTEST := $(BIN)/python -m pytest
 OPENMP := $(CURDIR)/$(VENV)/openmp
 export LD_LIBRARY_PATH := $(OPENMP)$(if $(LD_LIBRARY_PATH),:$(LD_LIBRARY_PATH))
 
-.PHONY: help demo demo-multimodal demo-serve compare test test-all check lint types arrows docs docs-test bench-quality bench-speed bench-budget bench-explain bench-serve protos clean
+.PHONY: help demo demo-multimodal demo-serve compare test test-all check lint types arrows docs docs-test bench-quality bench-speed bench-budget bench-explain bench-serve bench-shadow protos clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -75,6 +75,9 @@ bench-explain: $(VENV)/.dev ## what explanations cost, beside the libraries' own
 
 bench-serve: $(VENV)/.dev ## what a served answer costs, beside MLServer and KServe (installs two environments)
 	$(BIN)/python benchmarks/serve.py --peers mlserver,kserve
+
+bench-shadow: $(VENV)/.dev ## what a shadow costs the service, and whether its explanations are those computed offline
+	$(BIN)/python benchmarks/shadow.py
 
 protos: ## compile the messages of gRPC anew
 	$(PYTHON) -m venv $(VENV)/protos

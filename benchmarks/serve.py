@@ -19,7 +19,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -49,17 +49,18 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0, help="of the fit")
     parser.add_argument("--peers", default="", help="mlserver,kserve: installed into environments of their own")
     parser.add_argument("--port", type=int, default=18800)
+    parser.add_argument("--folder", type=Path, help="serve this predictor of the table instead of fitting one")
     told = parser.parse_args()
     frame = load_breast_cancer(as_frame=True).frame.rename(columns={"target": "y"})
     levels = [int(level) for level in told.concurrency.split(",")]
     print("| server | call | concurrency | mean ms | p50 | P95 | requests/s | CPU ms a request |")
     print("|---|---|--:|--:|--:|--:|--:|--:|")
     with tempfile.TemporaryDirectory() as folder:
-        learners = ["lightgbm", "xgboost", "catboost", "linear"]
-        predictor = autoglm.AutoML(seconds=told.seconds, learners=learners).fit(frame, "y")
-        predictor.save(Path(folder, "model"))
-        predictor.explain(frame.head(2))  # the kernel is compiled now, not while a request waits
-        with ours(Path(folder, "model"), told.port) as process:
+        model = told.folder or Path(folder, "model")
+        if told.folder is None:
+            learners = ["lightgbm", "xgboost", "catboost", "linear"]
+            autoglm.AutoML(seconds=told.seconds, learners=learners).fit(frame, "y").save(model)
+        with ours(model, told.port) as process:
             for call in ("gRPC predict", "gRPC explain", "HTTP predict", "HTTP explain"):
                 for level in levels:
                     print(line("open-autoglm", call, level, asker(call, told.port, frame), process, told.requests))
@@ -80,10 +81,10 @@ def main() -> None:
 
 
 @contextmanager
-def ours(folder: Path, port: int) -> Iterator[psutil.Process]:
+def ours(folder: Path, port: int, flags: Sequence[str] = ()) -> Iterator[psutil.Process]:
     """Our service, as a user starts it."""
     command = [sys.executable, "-m", "autoglm", "serve", str(folder), "--grpc", str(port), "--http", str(port + 1)]
-    with started([*command, "--metrics", str(port + 2)], port) as process:
+    with started([*command, "--metrics", str(port + 2), *flags], port) as process:
         yield process
 
 

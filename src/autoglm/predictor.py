@@ -213,6 +213,15 @@ class Predictor:
 
         return pd.DataFrame(modalities.shapley(self.encode(rows), answer), index=rows.index)
 
+    def prepare(self) -> None:
+        """Load and compile what answers and explains few rows fastest, which takes seconds: a service does it first."""
+        try:
+            some = self._background
+        except FolderError:  # of a version that kept no rows to try it on
+            return
+        self._committee.prepare(some)
+        self.explained(some.take(np.arange(min(1, len(some)))))
+
     def explain(self, frame: Any, draws: int = 1, seed: int = 42, probability: bool = False) -> Explanation:
         """Say what each column of the input adds to the answer of each row (Shapley 1953).
 
@@ -340,7 +349,7 @@ class Predictor:
     def features(self, columns: Sequence[Column]) -> Features:
         """Turn columns, one for each of `self.columns`, into features."""
         encodings, gates = self._encodings
-        features = encoders.assemble(columns, encodings)
+        features = self._layout.features(columns)
         for message in encoders.unread(columns, encodings, features):
             warnings.warn(message, DataWarning, stacklevel=5)
         return closed(gates, features)
@@ -350,6 +359,10 @@ class Predictor:
         encodings, gates = encoders.read(self.folder)
         stored = zip(self.about["columns"], encodings, strict=True)
         return tuple(encoding for about, encoding in stored if about["used"]), gates
+
+    @cached_property
+    def _layout(self) -> encoders.Layout:
+        return encoders.Layout(self._encodings[0])
 
     def _margins(self, rows: pd.DataFrame) -> NDArray[np.float64]:
         """Return the calibrated margins of the blend, shape (n_rows, scores)."""
@@ -365,7 +378,7 @@ class Predictor:
     def blend(self, features: Features, threads: int = 1) -> NDArray[np.float64]:
         """Return the calibrated margins of encoded rows, shape (n_rows, scores)."""
         margins = self._committee.predict(features, threads) / float(self.about["temperature"])
-        if (lacking := substitutes.lacking(features, self._substitute)).any():
+        if self._substitute and (lacking := substitutes.lacking(features, self._substitute)).any():
             margins[lacking] = self._substitutes.predict(features.take(np.flatnonzero(lacking)), threads)
         return margins
 
@@ -374,7 +387,7 @@ class Predictor:
         width = sum(len(e.outputs) for e in self._encodings[0])
         return Committee.of([(m.weight, m.models) for m in self.members], width)
 
-    @property
+    @cached_property
     def _substitute(self) -> dict[str, Any]:
         """Who answers rows that lack a modality which training rows had: learner, fits, modalities."""
         return dict(self.about.get("substitute") or {})
@@ -387,7 +400,7 @@ class Predictor:
 
 def decide(probability: NDArray[np.float64], offsets: NDArray[np.float64]) -> NDArray[np.intp]:
     """Return class codes: the largest log-probability plus offset."""
-    return np.asarray((np.log(np.clip(probability, 1e-12, 1.0)) + offsets).argmax(axis=1))
+    return np.asarray((np.log(np.minimum(np.maximum(probability, 1e-12), 1.0)) + offsets).argmax(axis=1))
 
 
 def scores(

@@ -17,17 +17,21 @@ from .conftest import Run, customers
 
 pytest.importorskip("grpc", reason="needs the extra serve")
 
+from autoglm.serving.store import Store
+
 
 def test_a_process_answers_reloads_and_ends(model: Path, tmp_path: Path) -> None:
     place = tmp_path / "model"
     shutil.copytree(model, place)
     command = [sys.executable, "-m", "autoglm", "serve", str(place), "--http", "0", "--grpc", "-1", "--metrics", "-1"]
+    command += ["--explain", "shadow", "--store", str(tmp_path / "shadow.sqlite"), "--no-drift"]
     path = os.pathsep.join([str(Path(autoglm.__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": path})
     try:
         assert process.stderr
         told = json.loads(process.stderr.readline())
         assert told["event"] == "serving" and told["grpc"] is None
+        assert (told["settings"]["explain"], told["settings"]["drift"]) == ("shadow", False)
         row = json.loads(customers().drop(columns="churn").head(1).to_json(orient="records"))
         found = httpx.post(f"http://127.0.0.1:{told['http']}/predict", json={"rows": row})
         assert found.json()["answers"] == autoglm.load(model).predict(customers().head(1)).tolist()
@@ -37,6 +41,8 @@ def test_a_process_answers_reloads_and_ends(model: Path, tmp_path: Path) -> None
         process.terminate()
         assert json.loads(process.stderr.readline())["event"] == "ended"
         assert process.wait(20) == 0
+        store = Store(str(tmp_path / "shadow.sqlite"))
+        assert len(store.answers(["key"])) + store.depth() == 1, "the shadow saw the request"
     finally:
         process.kill()
         process.wait()

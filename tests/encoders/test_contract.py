@@ -1,5 +1,7 @@
 """Every encoder on the shelf keeps the contract, on fixed columns and on drawn ones."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -95,6 +97,28 @@ def test_blocks_stand_side_by_side() -> None:
     assert features.dense.shape == (60, len(features.outputs)) and features.dense.flags.c_contiguous
     assert features.sparse is not None and features.sparse.shape[1] == sum(n for _, n in features.terms)
     assert {o.source for o in features.outputs} <= {c.name for c in several}
+
+
+def test_numbers_encoded_together_are_those_encoded_alone() -> None:
+    draw = np.random.default_rng(0)
+    series = {
+        "plain": draw.normal(size=40),
+        "huge": np.where(draw.random(40) < 0.3, 1e300, draw.normal(size=40)),
+        "gaps": np.where(draw.random(40) < 0.3, np.nan, -1e300),
+        "text": [f"{value:.2f} %" for value in draw.normal(size=40)],
+        "days": pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(40), unit="D"),
+        "word": draw.choice(["a", "b", "c"], 40),
+    }
+    several = [column(pd.Series(values, name=name)) for name, values in series.items()]
+    kinds = ["category" if name == "word" else "number" for name in series]
+    layout = encoders.Layout(encoders.encode(several, kinds, Seed(0)))
+    alone = np.hstack([e.transform(c).dense for e, c in zip(layout.encodings, several, strict=True)])
+    assert np.array_equal(layout.features(several).dense, alone, equal_nan=True)
+    swapped = [several[0].astext(), *several[1:]]  # a column may come in another type
+    assert np.allclose(layout.features(swapped).dense, alone, rtol=1e-6, equal_nan=True)
+    strange = replace(several[1], values=np.array([b"?"] * 40, dtype=object), storage="bytes")
+    found = layout.features([several[0], strange, *several[2:]]).dense
+    assert np.isnan(found[:, 1]).all() and np.array_equal(found[:, 2:], alone[:, 2:], equal_nan=True)
 
 
 def test_damaged_files_are_refused(tmp_path) -> None:  # type: ignore[no-untyped-def]

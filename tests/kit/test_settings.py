@@ -39,6 +39,8 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
         ({"certificate": "a.pem"}, "certificate and key go together"),
         ({"clients": "a.pem"}, "clients needs certificate"),
         ({"name": "a b"}, "name='a b'"),
+        ({"store": "a.sqlite"}, "store is the shadow's"),
+        ({"explain": "now"}, "explain='now'"),
     ],
 )
 def test_settings_that_do_not_go_together(flags: dict[str, Any], words: str) -> None:
@@ -50,6 +52,8 @@ def test_secrets_are_not_shown() -> None:
     found = read(environment={"AUTOGLM_SERVE_TOKEN": "hush", "AUTOGLM_SERVE_HOST": "0.0.0.0"})
     assert masked(found)["token"] == "***" and "hush" not in repr(found)
     assert masked(read())["token"] is None
+    store = {"explain": "shadow", "store": "postgresql://me:hush@host:5432/base"}
+    assert masked(read(store))["store"] == "postgresql://me:***@host:5432/base"
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:

@@ -37,6 +37,18 @@ def test_the_kernel_answers_many_rows() -> None:
     assert bulk._plans[booster] is not None
 
 
+def test_a_prepared_kernel_answers_few_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled = pytest.importorskip("autoglm.prep.compiled")
+    booster = boosted()
+    expected = flat_trees.margins(booster, ROWS, 1, 1)
+    bulk.prepare(booster, ROWS[:32], 1)
+    monkeypatch.setattr(flat_trees, "margins", lambda *_: pytest.fail("XGBoost was asked"))
+    for rows in (0, 1, bulk.FEW):
+        assert np.array_equal(bulk.margins(booster, ROWS[:rows], 1, 1), expected[:rows])
+    monkeypatch.setattr(compiled, "few", lambda *_: pytest.fail("more than few rows"))
+    assert np.array_equal(bulk.margins(booster, ROWS, 1, 1), expected)
+
+
 def test_little_work_loads_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     booster = boosted()
     monkeypatch.setattr(bulk, "LOAD", len(ROWS) * 5 + 1)

@@ -51,6 +51,7 @@ def check(booster: xgb.Booster, outputs: int, matrix: NDArray[np.float32], threa
     found = compiled.margins(Plan.of(booster, outputs), matrix, threads)
     assert found.dtype == np.float32
     assert np.array_equal(found, expected)
+    assert np.array_equal(compiled.few(Plan.of(booster, outputs), matrix[:40]), expected[:40])
 
 
 @pytest.mark.parametrize("depth", [1, 5, 6, 7, 12])
@@ -114,6 +115,8 @@ def test_what_it_cannot_read_is_an_error() -> None:
         Plan.of(booster, 2)
     with pytest.raises(ValueError, match="columns"):
         compiled.margins(Plan.of(booster, 3), awkward(10)[:, :2], 1)
+    with pytest.raises(ValueError, match="columns"):
+        compiled.few(Plan.of(booster, 3), awkward(10)[:, :2])
     for parameters in ({"booster": "dart"}, {"booster": "gblinear"}):
         with pytest.raises(ValueError, match="sum of trees"):
             Plan.of(boosted(parameters, 2), 1)

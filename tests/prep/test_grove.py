@@ -38,6 +38,19 @@ def test_it_answers_as_its_models_do(task: Task, title: str, cells: int, monkeyp
     np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6)
     alone = committee.predict(features.take(np.array([3])))
     np.testing.assert_array_equal(alone, found[[3]])
+    committee.prepare(features)
+    np.testing.assert_array_equal(committee.predict(features.take(np.array([3]))), found[[3]])
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda t: t.kind)
+def test_what_follows_the_features_is_what_each_model_makes(task: Task) -> None:
+    voters, features = members(task, "mixed columns")
+    models = [model for _, each in voters for model in each]
+    whole = grove.Grove.of(models, [1.0] * len(models), features.dense.shape[1]).matrix(features.dense)
+    width = features.dense.shape[1]
+    parts = [grove.finite(model.inputs.transform(features))[:, width:] for model in models]
+    assert any(part.shape[1] for part in parts)
+    np.testing.assert_array_equal(whole, np.hstack([grove.finite(features.dense), *parts]))
 
 
 def test_files_of_another_version_are_answered_one_by_one(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,19 @@ import click
 @click.option("--clients", type=click.Path(path_type=Path), metavar="PEM", help="Authorities of client certificates.")
 @click.option("--insecure", is_flag=True, default=None, help="Let other machines in without token or certificate.")
 @click.option("--otlp", metavar="URL", help="OTLP/HTTP endpoint for traces.")
+@click.option(
+    "--shadow",
+    type=click.Path(path_type=Path),
+    metavar="OTHER_DIR",
+    help="Let another predictor answer, too.",
+)
+@click.option("--explain", type=click.Choice(["shadow"]), help="Explain each answer behind the service's back.")
+@click.option("--store", metavar="URL", help="The shadow's file or base.  [default: shadow.sqlite]")
+@click.option(
+    "--drift/--no-drift",
+    default=None,
+    help="Compare rows with those of training.  [default: where the folder keeps a profile]",
+)
 @click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Settings as TOML.")
 def command(folder: Path, config: Path | None, **flags: Any) -> None:
     """Serve the predictor in DIR until it is told to end.
@@ -33,9 +47,12 @@ def command(folder: Path, config: Path | None, **flags: Any) -> None:
     (AUTOGLM_SERVE_HTTP=8000) or in FILE; a bearer token only there (AUTOGLM_SERVE_TOKEN). A changed folder, or SIGHUP,
     is read again without a lost request; SIGTERM finishes what is in flight.
 
+    A shadow runs in a process of its own and delays no answer: autoglm shadow report says how it agrees.
+
     \b
     Examples:
       autoglm serve churn-model
+      autoglm serve churn-model --shadow candidate --explain shadow --store churn.sqlite
       curl localhost:8000/predict -H 'content-type: application/json' -d '{"rows": [{"age": 40, "plan": "plus"}]}'
     """
     from autoglm.kit import logs, settings
@@ -46,4 +63,5 @@ def command(folder: Path, config: Path | None, **flags: Any) -> None:
     running = Running(folder, told, log)
     running.signals()
     with running:
+        gc.freeze()  # what is there now stays: looking through it again and again would hold up requests
         running.wait()

@@ -208,6 +208,8 @@ def metric_for(task: Task, choice: str | Metric | Callable[[Array, Array], float
 def softmax(margins: Array, task: Task) -> NDArray[np.float64]:
     """Turn margins (n, scores) into class probabilities (n, n_classes)."""
     if task.kind == "binary":
-        margins = np.column_stack([np.zeros(len(margins)), margins[:, 0]])
-    shifted = np.exp(margins - margins.max(axis=1, keepdims=True))
-    return np.asarray(shifted / shifted.sum(axis=1, keepdims=True), dtype=np.float64)
+        both = np.zeros((len(margins), 2))
+        both[:, 1] = margins[:, 0]
+        margins = both
+    shifted = np.exp(margins - np.maximum.reduce(margins, axis=1, keepdims=True))
+    return np.asarray(shifted / np.add.reduce(shifted, axis=1, keepdims=True), dtype=np.float64)

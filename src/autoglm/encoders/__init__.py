@@ -5,6 +5,8 @@ An encoder module holds
 * ``claims(column) -> float`` in 0..1: how sure it is that the column is of its kind (0: cannot encode it);
 * ``fit(column, seed) -> Encoding``: learn from the training rows, without ever seeing the target;
 * where it reads texts that may be none of its kind, ``unread`` in the encoding: how many of training were not;
+* where many columns are encoded faster in one step, the class method ``together(encodings, columns)`` in the encoding:
+  what `transform` would make of each, one dense output each, shape (n_rows, n_columns);
 * where a value takes long to encode, ``within(column, until, threads, seed) -> Column``: encode what there is time
   for, keep it, and return the column with what nothing can be said of as missing, saying so in its notes;
 * where it takes more than numbers, dates and text as they are, ``READS``: the other storages of `Column`;
@@ -17,7 +19,7 @@ import io
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from time import monotonic
 from typing import Any, ClassVar, Protocol, Self, cast
@@ -37,6 +39,9 @@ from autoglm.prep.gate import Gate
 PLAIN = ("number", "boolean", "date", "text")
 """Storages that every encoder reads."""
 
+
+FEW = 1_000
+"""Rows up to which columns are encoded together where they can be: calls then cost more than their numbers."""
 
 MOST_UNREAD = 0.2
 """Share of a column's texts that may be no number (or date) without a word; training allows 0.05."""
@@ -127,8 +132,12 @@ def slow(kind: str) -> bool:
 
 def _seen(column: Column, kind: str) -> Column:
     """Show cells that an encoder does not read, bytes for instance, as text."""
-    reads = (*PLAIN, *getattr(shelf.plugin("encoders", kind), "READS", ()))
-    return column if column.storage in reads else column.astext()
+    return column if column.storage in _storages(kind) else column.astext()
+
+
+def _storages(kind: str) -> frozenset[str]:
+    """Return the storages that an encoder reads."""
+    return frozenset((*PLAIN, *getattr(shelf.plugin("encoders", kind), "READS", ())))
 
 
 def encode(columns: Sequence[Column], chosen: Sequence[str], seed: Seed) -> tuple[Encoding, ...]:
@@ -140,41 +149,100 @@ def encode(columns: Sequence[Column], chosen: Sequence[str], seed: Seed) -> tupl
 
 
 def assemble(columns: Sequence[Column], encodings: Sequence[Encoding], names: Sequence[str] | None = None) -> Features:
-    """Encode rows and put the blocks side by side.
+    """Encode rows and put the blocks side by side; see `Layout.features`."""
+    return Layout(tuple(encodings)).features(columns, names)
 
-    Parameters
-    ----------
-    columns
-        The rows, one entry a column, in the order of `encodings`.
-    encodings
-        The fitted columns.
-    names
-        Names of the source columns of the sparse terms; the columns' own where not given.
 
-    Returns
-    -------
-    Features
-        float32, shape (n_rows, n_outputs), C order, and the sparse terms if there are any.
-    """
-    names = [c.name for c in columns] if names is None else names
-    outputs = tuple(output for e in encodings for output in e.outputs)
-    dense = np.empty((len(columns[0]) if columns else 0, len(outputs)), dtype=np.float32)
-    sparse, terms, tokens, at = [], [], [], 0
-    for name, column, encoding in zip(names, columns, encodings, strict=True):
-        block = encoding.transform(_seen(column, encoding.kind))
-        dense[:, at : at + block.dense.shape[1]] = block.dense
-        at += block.dense.shape[1]
-        if block.tokens is not None:
-            tokens.append((name, block.tokens))
-        if block.sparse is not None:
-            sparse.append(block.sparse)
-            terms.append((name, encoding.terms))
-    together = sparse[0] if len(sparse) == 1 else sp.hstack(sparse, format="csr") if sparse else None
-    return Features(dense, outputs, together, tuple(terms), tuple(tokens))
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """Fitted columns side by side; what their features look like is found out once."""
+
+    encodings: tuple[Encoding, ...]
+
+    @cached_property
+    def outputs(self) -> tuple[Output, ...]:
+        """The dense feature columns of all."""
+        return tuple(output for e in self.encodings for output in e.outputs)
+
+    @cached_property
+    def _places(self) -> tuple[slice, ...]:
+        """Where the outputs of each column stand."""
+        ends = np.cumsum([len(e.outputs) for e in self.encodings]).tolist()
+        return tuple(slice(start, end) for start, end in zip([0, *ends], ends, strict=False))
+
+    @cached_property
+    def _reads(self) -> tuple[frozenset[str], ...]:
+        return tuple(_storages(e.kind) for e in self.encodings)
+
+    @cached_property
+    def _groups(self) -> tuple[tuple[Any, tuple[int, ...], Any], ...]:
+        """Columns that are encoded in one step: how, their numbers, and where their outputs stand."""
+        groups: dict[Any, list[int]] = {}
+        for i, encoding in enumerate(self.encodings):
+            if hasattr(encoding, "together"):
+                groups.setdefault(type(encoding), []).append(i)
+        return tuple(
+            (kind.together, tuple(numbers), _run([self._places[i].start for i in numbers]))
+            for kind, numbers in groups.items()
+        )
+
+    @cached_property
+    def _alone(self) -> tuple[int, ...]:
+        grouped = {i for _, numbers, _ in self._groups for i in numbers}
+        return tuple(i for i in range(len(self.encodings)) if i not in grouped)
+
+    def features(self, columns: Sequence[Column], names: Sequence[str] | None = None) -> Features:
+        """Encode rows.
+
+        Parameters
+        ----------
+        columns
+            The rows, one entry a column, in the order of `encodings`.
+        names
+            Names of the source columns of the sparse terms; the columns' own where not given.
+
+        Returns
+        -------
+        Features
+            float32, shape (n_rows, n_outputs), C order, and the sparse terms if there are any.
+        """
+        rows = len(columns[0]) if columns else 0
+        dense = np.empty((rows, len(self.outputs)), dtype=np.float32)
+        left = self._together(columns, dense) if rows <= FEW else range(len(columns))
+        sparse, terms, tokens = [], [], []
+        for i in left:
+            column, encoding = columns[i], self.encodings[i]
+            name = column.name if names is None else names[i]
+            block = encoding.transform(column if column.storage in self._reads[i] else column.astext())
+            dense[:, self._places[i]] = block.dense
+            if block.tokens is not None:
+                tokens.append((name, block.tokens))
+            if block.sparse is not None:
+                sparse.append(block.sparse)
+                terms.append((name, encoding.terms))
+        whole = sparse[0] if len(sparse) == 1 else sp.hstack(sparse, format="csr") if sparse else None
+        return Features(dense, self.outputs, whole, tuple(terms), tuple(tokens))
+
+    def _together(self, columns: Sequence[Column], dense: NDArray[np.float32]) -> Sequence[int]:
+        """Encode what goes in one step; return the numbers of the columns that are left."""
+        left = list(self._alone)
+        for together, numbers, at in self._groups:
+            if all(columns[i].storage in PLAIN for i in numbers):
+                dense[:, at] = together([self.encodings[i] for i in numbers], [columns[i] for i in numbers])
+            else:
+                left += numbers
+        return sorted(left)
+
+
+def _run(places: list[int]) -> slice | list[int]:
+    """Return places as a slice where they follow each other: it costs less."""
+    return slice(places[0], places[-1] + 1) if places == list(range(places[0], places[-1] + 1)) else places
 
 
 def unread(columns: Sequence[Column], encodings: Sequence[Encoding], features: Features) -> list[str]:
     """Say of which columns more than `MOST_UNREAD` of the texts are no number or date, as training had them."""
+    if not any(column.storage == "text" for column in columns):
+        return []
     said, at = [], 0
     for column, encoding in zip(columns, encodings, strict=True):
         if column.storage == "text" and hasattr(encoding, "unread"):

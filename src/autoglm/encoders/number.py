@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -50,8 +51,15 @@ class Number:
 
     def transform(self, column: Column) -> Block:
         """Encode rows; what is no number becomes missing."""
-        values = _values(column, self.mark)
-        return Block(np.minimum(np.maximum(values, -LARGEST), LARGEST).astype(np.float32)[:, None])
+        return Block(_single(_values(column, self.mark))[:, None])
+
+    @classmethod
+    def together(cls, encodings: Sequence[Number], columns: Sequence[Column]) -> NDArray[np.float32]:
+        """Encode columns in one step, shape (n_rows, n_columns)."""
+        values = [
+            c.values if c.storage == "number" else _values(c, e.mark) for e, c in zip(encodings, columns, strict=True)
+        ]
+        return _single(np.concatenate(values)).reshape(len(columns), -1).T
 
     def describe(self) -> str:
         """Say what is done."""
@@ -90,6 +98,10 @@ def fit(column: Column, seed: Seed) -> Number:
     mark = numerals.decimal_mark(column.sample)
     unread = int(np.isnan(_values(column, mark)).sum() - column.missing.sum())
     return Number(column.name, mark, unread)
+
+
+def _single(values: NDArray[Any]) -> NDArray[np.float32]:
+    return np.minimum(np.maximum(values, -LARGEST), LARGEST).astype(np.float32)
 
 
 def _values(column: Column, mark: numerals.Decimal) -> NDArray[Any]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from autoglm.core.errors import MissingExtraError, OptionError, nearest
 
 PREFIX = "AUTOGLM_SERVE_"
 SECRETS = ("token",)
+_PASSWORD = re.compile(r"(?<=://)([^/@:]*):[^/]*@")
 
 try:
     from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
@@ -40,11 +42,19 @@ class ServeSettings(BaseModel):
     clients: Path | None = Field(None, description="PEM file: authorities of client certificates; others are refused")
     insecure: bool = Field(False, description="listen beyond this machine without token or client certificates")
     otlp: str | None = Field(None, description="OTLP/HTTP endpoint for traces, for instance http://collector:4318")
+    shadow: Path | None = Field(None, description="folder of a predictor that answers the same rows in the shadow")
+    explain: Literal["shadow"] | None = Field(None, description="shadow: each answer is explained in the shadow")
+    store: str = Field(
+        "shadow.sqlite", min_length=1, description="where the shadow writes: a file, or the URL of a base"
+    )
+    drift: bool | None = Field(None, description="compare rows with training's; by default where the folder can")
 
     @model_validator(mode="after")
     def _consistent(self) -> ServeSettings:
         if (self.certificate is None) != (self.key is None):
             raise ValueError("certificate and key go together: give both or none")
+        if self.shadow is None and self.explain is None and "store" in self.model_fields_set:
+            raise ValueError("store is the shadow's: name a shadow, or explain=shadow")
         if self.clients is not None and self.certificate is None:
             raise ValueError("clients needs certificate and key: only TLS knows client certificates")
         open_to_all = self.host not in ("127.0.0.1", "::1", "localhost")
@@ -88,8 +98,12 @@ KNOWN = frozenset(ServeSettings.model_fields)
 
 
 def masked(settings: ServeSettings) -> dict[str, Any]:
-    """Return the settings for people and logs, secrets hidden."""
-    return {k: "***" if k in SECRETS and v else v for k, v in settings.model_dump(mode="json").items()}
+    """Return the settings for people and logs, secrets and passwords in URLs hidden."""
+    return {k: "***" if k in SECRETS and v else _hidden(v) for k, v in settings.model_dump(mode="json").items()}
+
+
+def _hidden(value: Any) -> Any:
+    return _PASSWORD.sub(r"\1:***@", value) if isinstance(value, str) else value
 
 
 def _file(path: Path | None) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -108,11 +109,20 @@ def _knots(matrix: Any, count: int) -> NDArray[np.float64]:
 
 
 def _expand(matrix: Any, knots: NDArray[np.float64]) -> Any:
-    if not len(knots):
-        return matrix if sp.issparse(matrix) else np.asarray(matrix, dtype=np.float64)
+    return _hinged(matrix, *_hinges(knots))
+
+
+def _hinges(knots: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Return column and position of every hinge."""
     at, column = np.nonzero(~np.isnan(knots))
+    return column, knots[at, column]
+
+
+def _hinged(matrix: Any, column: NDArray[np.intp], position: NDArray[np.float64]) -> Any:
+    if sp.issparse(matrix):
+        return matrix
     dense = np.asarray(matrix, dtype=np.float64)
-    return np.hstack([dense, np.maximum(dense[:, column] - knots[at, column], 0.0)])
+    return np.hstack([dense, np.maximum(dense[:, column] - position, 0.0)]) if len(column) else dense
 
 
 def _order(knots: NDArray[np.float64], places: NDArray[np.intp], joined: NDArray[np.float64]) -> NDArray[np.intp]:
@@ -150,8 +160,14 @@ class Model:
 
     def predict(self, features: Features, threads: int = 1) -> NDArray[np.float64]:
         """Return margins, shape (n, scores)."""
-        basis = _expand(self.prepared.transform(features), self.knots)
-        return np.asarray(basis @ self.weights + self.bias, dtype=np.float64)
+        return np.asarray(self._basis(features) @ self.weights + self.bias, dtype=np.float64)
+
+    def _basis(self, features: Features) -> Any:
+        return _hinged(self.prepared.transform(features), *self._hinges)
+
+    @cached_property
+    def _hinges(self) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+        return _hinges(self.knots)
 
     @classmethod
     def merged(cls, models: Sequence[Self]) -> Self | None:
@@ -175,13 +191,13 @@ class Model:
         """
         owner = players.dense[self.prepared.origin]
         if len(self.knots):
-            owner = np.concatenate([owner, owner[np.nonzero(~np.isnan(self.knots))[1]]])
+            owner = np.concatenate([owner, owner[self._hinges[0]]])
         owner = np.concatenate([owner, players.terms[: len(self.weights) - len(owner)]])
         members = sp.csr_matrix((np.ones(len(owner)), (np.arange(len(owner)), owner)), (len(owner), len(players)))
         scaled = [members.multiply(weights[:, None]).tocsr() for weights in self.weights.T]
 
         def values(features: Features) -> NDArray[np.float64]:
-            basis = _expand(self.prepared.transform(features), self.knots)
+            basis = self._basis(features)
             return np.stack([_dense(basis @ each) - self.centre @ each for each in scaled], axis=2)
 
         return Attribution(self.centre @ self.weights + self.bias, values)

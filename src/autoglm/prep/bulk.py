@@ -1,8 +1,8 @@
-"""Sums over trees of many rows: by the compiled kernel where numba is installed and it pays, by XGBoost elsewhere.
+"""Sums over trees: by compiled kernels where numba is installed and they pay, by XGBoost elsewhere.
 
-The two answer with the same bits, so nobody sees who answered. Numba is imported and the kernel read from its cache
-(on a machine's first time compiled) at the first call that is large enough, and not at the end of a fit: a fit must
-end in time, and most processes never ask for many rows.
+All answer with the same bits, so nobody sees who answered. Numba is imported and the kernels read from its cache
+(on a machine's first time compiled) at the first call that is large enough, or where a service prepares itself, and not
+at the end of a fit: a fit must end in time, and most processes never ask for many rows.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from autoglm.prep.plan import Plan
 
 LOAD = 50_000_000  # rows x trees that XGBoost takes half a second for, as long as it takes to load the kernel
 MANY = 2_000  # rows from which a loaded kernel answers
+FEW = 12  # rows up to which a loaded kernel answers row by row: XGBoost needs .45 ms for whatever call
 CHECKED = 256  # rows on which the kernel must give XGBoost's bits before it may answer
 
 logger = logging.getLogger(__name__)
@@ -26,18 +27,25 @@ logger = logging.getLogger(__name__)
 
 def margins(booster: xgb.Booster, matrix: NDArray[np.float32], outputs: int, threads: int) -> NDArray[np.float64]:
     """Return the booster's sums, shape (n_rows, outputs)."""
-    plan = _plan(booster, matrix, outputs, threads) if len(matrix) >= MANY else None
-    if plan is None:
+    plan = _plan(booster, matrix, outputs, threads)
+    if plan is None or FEW < len(matrix) < MANY:
         return flat_trees.margins(booster, matrix, outputs, threads)
     from autoglm.prep import compiled
 
-    return compiled.margins(plan, matrix, threads).astype(np.float64)
+    found = compiled.few(plan, matrix) if len(matrix) <= FEW else compiled.margins(plan, matrix, threads)
+    return found.astype(np.float64)
+
+
+def prepare(booster: xgb.Booster, matrix: NDArray[np.float32], outputs: int) -> None:
+    """Load the kernels now, so that they answer however few rows; `matrix` has rows to try them on."""
+    if _plans.get(booster) is None:
+        _plans[booster] = _checked(booster, matrix, outputs, 1)
 
 
 def _plan(booster: xgb.Booster, matrix: NDArray[np.float32], outputs: int, threads: int) -> Plan | None:
     """Return the booster as the kernel reads it; None when there is too little to do, or it cannot read it."""
     if booster not in _plans:
-        if len(matrix) * _count(booster) < LOAD:
+        if len(matrix) < MANY or len(matrix) * _count(booster) < LOAD:
             return None
         _plans[booster] = _checked(booster, matrix, outputs, threads)
     return _plans[booster]
@@ -49,13 +57,16 @@ def _checked(booster: xgb.Booster, matrix: NDArray[np.float32], outputs: int, th
 
         plan = Plan.of(booster, outputs)
         some = np.ascontiguousarray(matrix[:: max(1, len(matrix) // CHECKED)])
-        if np.array_equal(compiled.margins(plan, some, 1), flat_trees.margins(booster, some, outputs, threads)):
+        expected = flat_trees.margins(booster, some, outputs, threads)
+        if all(
+            np.array_equal(found, expected) for found in (compiled.margins(plan, some, 1), compiled.few(plan, some))
+        ):
             return plan
-        raise ValueError("the kernel's sums are not XGBoost's")
+        raise ValueError("the kernels' sums are not XGBoost's")
     except ImportError:  # numba is an extra
         logger.debug("XGBoost answers: pip install 'open-autoglm[fast]' answers many rows faster")
     except Exception as problem:  # whatever numba, its cache or another version of XGBoost comes up with
-        logger.warning("XGBoost answers many rows, which is slower: %s", problem)
+        logger.warning("XGBoost answers, which is slower: %s", problem)
     return None
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from autoglm.core.features import Features
 from autoglm.prep import boosters, bulk, flat_trees
-from autoglm.prep.trees import Matrix, TreeInputs, finite
+from autoglm.prep.trees import Extras, Matrix, TreeInputs, finite
 
 CELLS = 20_000_000  # of the matrix and of the answers made at once: bounds memory
 
@@ -99,8 +100,15 @@ class Grove:
 
     def matrix(self, dense: Matrix) -> Matrix:
         """Return what the trees read: the features, then what each model makes of them."""
-        extra = [block for model in self.models for block in model.inputs.extras(dense)]
-        return finite(np.hstack([dense, *extra]) if extra else np.asarray(dense))
+        return finite(self._extras.matrix(dense))
+
+    @cached_property
+    def _extras(self) -> Extras:
+        return Extras.of([model.inputs for model in self.models])
+
+    def prepare(self, dense: Matrix) -> None:
+        """Load what answers few rows fastest; it is tried on the rows that are given."""
+        bulk.prepare(self.booster, self.matrix(dense), self.models[0].scores * len(self.models))
 
     def owners(self, dense: NDArray[np.intp]) -> list[tuple[int, ...]]:
         """Return whose each column of `matrix` is, two for a cross; `dense` says it of the features."""
@@ -111,6 +119,9 @@ class Grove:
         scores = self.models[0].scores
         sums = bulk.margins(self.booster, matrix, scores * len(self.models), threads)
         total = np.zeros((len(dense), scores))
+        if all(model.additive for model in self.models):  # summed one after the other, as below
+            parts = sums.reshape(len(dense), len(self.models), scores)
+            return np.cumsum(parts * np.reshape(self.shares, (-1, 1)), axis=1)[:, -1]
         for i, (model, share) in enumerate(zip(self.models, self.shares, strict=True)):
             total += share * model.link(sums[:, i * scores : (i + 1) * scores])
         return total

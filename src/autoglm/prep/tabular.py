@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -83,7 +84,7 @@ class Dense:
             one_hot[slots[slots >= 0]] = position
         return np.concatenate([self.numbers, means, self.gaps, one_hot])
 
-    @property
+    @cached_property
     def _one_hot(self) -> int:
         return int(self.slots.max(initial=-1)) + 1
 
@@ -103,7 +104,8 @@ class Dense:
             part = slice(start, start + step)
             rows = features.dense[part]
             out[part, :first] = self._scaled(np.concatenate([rows[:, self.numbers], codes[part]], axis=1))
-            out[part, first:last] = np.isnan(rows[:, self.gaps])
+            if last > first:
+                out[part, first:last] = np.isnan(rows[:, self.gaps])
             if one_hot:
                 row, slot = self._hits(rows)
                 out[start + row, last + slot] = 1.0
@@ -112,12 +114,16 @@ class Dense:
     def _scaled(self, raw: Floats) -> Floats:
         with np.errstate(over="ignore", invalid="ignore"):
             z = (raw - self.center) * self.scale
-        z[np.isnan(z)] = 0.0
-        np.clip(z, -LARGEST, LARGEST, out=z)
-        if self.heavy.any():
-            z[:, self.heavy] = np.arcsinh(z[:, self.heavy])
+        z[z != z] = 0.0  # missing
+        np.minimum(np.maximum(z, -LARGEST, out=z), LARGEST, out=z)
+        if len(self._tails):
+            z[:, self._tails] = np.arcsinh(z[:, self._tails])
         clipped: Floats = z / np.sqrt(1.0 + np.square(z / 3.0))
         return clipped
+
+    @cached_property
+    def _tails(self) -> Positions:
+        return np.flatnonzero(self.heavy)
 
     def _hits(self, rows: Floats) -> tuple[Positions, Positions]:
         slots = self.slots[_rows(rows, self.hot)]  # (n, h)
@@ -284,6 +290,8 @@ def _layout(positions: Positions, cardinality: Positions) -> Positions:
 
 def _rows(dense: Floats, layout: Positions) -> Positions:
     """Table row of every cell, shape (n_rows, columns): its category's, or the last for missing, unknown."""
+    if not layout.shape[1]:
+        return np.zeros((len(dense), 0), dtype=np.intp)
     codes = dense[:, layout[0]]
     known = (codes >= 0) & (codes < layout[1])  # False for NaN
     rows: Positions = np.where(known, codes, layout[1]).astype(np.intp) + layout[2]

@@ -7,7 +7,9 @@ that such columns are worth more to boosting than tuning.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -72,37 +74,33 @@ class TreeInputs:
             tuple(scale for i, j in pairs for scale in (scales[i], scales[j])),
         )
         if pairs:
-            extra.append(inputs._crossed(features.dense))
+            extra += _crossed(features.dense, *inputs.crossing)
         return inputs, np.hstack([features.dense, *extra]) if extra else np.asarray(features.dense)
 
     def transform(self, features: Features) -> Matrix:
         """Return the matrix of new rows, shape (n, n_inputs)."""
-        extra = self.extras(features.dense)
-        return np.hstack([features.dense, *extra]) if extra else np.asarray(features.dense)
+        return self._extras.matrix(features.dense)
+
+    @cached_property
+    def _extras(self) -> Extras:
+        return Extras.of([self])
+
+    @property
+    def crossing(self) -> tuple[NDArray[np.intp], Matrix, Matrix]:
+        """The numbers of all crosses, two each, their centres and their spreads, shape (2 crosses,)."""
+        centre, spread = np.array(self.scales, dtype=np.float32).reshape(-1, 2).T
+        return np.array(self.crosses, dtype=np.intp).reshape(-1), centre, spread
 
     @property
     def width(self) -> int:
-        """How many columns `extras` makes."""
+        """How many columns follow the features."""
         return sum(int(table.shape[1]) for _, table in self.means) + 2 * len(self.crosses)
 
     def owners(self, dense: NDArray[np.intp]) -> list[tuple[int, ...]]:
-        """Return whose each column of `extras` is, two for a cross; `dense` says it of the features."""
+        """Return whose each column behind the features is, two for a cross; `dense` says it of the features."""
         means = [(int(dense[position]),) for position, table in self.means for _ in range(table.shape[1])]
         crosses = [tuple(sorted({int(dense[i]), int(dense[j])})) for i, j in self.crosses]
         return [*means, *crosses, *crosses]  # differences, then products
-
-    def extras(self, dense: Matrix) -> list[Matrix]:
-        """Return the columns that follow the features, in blocks of shape (n, any)."""
-        extra: list[Matrix] = [t[_codes(dense[:, p], len(t) - 1)] for p, t in self.means]
-        return [*extra, self._crossed(dense)] if self.crosses else extra
-
-    def _crossed(self, dense: Matrix) -> Matrix:
-        pairs = np.array(self.crosses, dtype=np.intp).reshape(-1)
-        centre, spread = np.array(self.scales, dtype=np.float32).T
-        with np.errstate(over="ignore", invalid="ignore"):  # what is beyond float32 is as good as the largest
-            scaled = (dense[:, pairs] - centre) / spread
-            first, second = scaled[:, 0::2], scaled[:, 1::2]
-            return np.hstack([first - second, first * second])
 
     def save(self, folder: Path) -> None:
         """Write JSON and, when there are target means, an npz file."""
@@ -124,13 +122,82 @@ class TreeInputs:
         return cls(tuple(about["categories"]), tuple(means), crosses, tuple((c, s) for c, s in about["scales"]))
 
 
+@dataclass(frozen=True, eq=False)
+class Extras:
+    """What several inputs put behind the same features, made in one step.
+
+    Parameters
+    ----------
+    coded
+        Position, cardinality and first table row of each column with target means, shape (3, n_coded).
+    table
+        Their target means one below the other, shape (n_rows, most means of a column).
+    crossing
+        Of all crosses; see `TreeInputs.crossing`.
+    order
+        Where each column is among all means, then all differences, then all products.
+    """
+
+    coded: NDArray[np.intp]
+    table: Matrix
+    crossing: tuple[NDArray[np.intp], Matrix, Matrix]
+    order: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, inputs: Sequence[TreeInputs]) -> Self:
+        """Join what follows the features, input by input."""
+        means = [pair for one in inputs for pair in one.means]
+        most = max((table.shape[1] for _, table in means), default=0)
+        heights = [len(table) for _, table in means]
+        coded = np.array([[p for p, _ in means], [h - 1 for h in heights], np.cumsum([0, *heights])[:-1]], np.intp)
+        tables = [np.pad(table, ((0, 0), (0, most - table.shape[1]))) for _, table in means]
+        table = np.concatenate([np.zeros((0, most), dtype=np.float32), *tables])
+        pairs, centre, spread = (np.concatenate(parts) for parts in zip(*(i.crossing for i in inputs), strict=True))
+        return cls(coded, table, (pairs, centre, spread), _order(inputs, most))
+
+    def matrix(self, dense: Matrix) -> Matrix:
+        """Return the features and what follows them, shape (n, width)."""
+        if not len(self.order):
+            return np.asarray(dense)
+        position, size, first = self.coded
+        blocks = (
+            [] if not len(position) else [self.table[_codes(dense[:, position], size) + first].reshape(len(dense), -1)]
+        )
+        if len(self.crossing[0]):
+            blocks += _crossed(dense, *self.crossing)
+        return np.hstack([dense, np.hstack(blocks)[:, self.order]])
+
+
+def _order(inputs: Sequence[TreeInputs], most: int) -> NDArray[np.intp]:
+    """Return where the columns of each input are among all means (`most` a column), differences and products."""
+    found: list[int] = []
+    mean, cross = 0, sum(len(one.means) for one in inputs) * most
+    crosses = sum(len(one.crosses) for one in inputs)
+    for one in inputs:
+        for _, table in one.means:
+            found += range(mean, mean + table.shape[1])
+            mean += most
+        for start in (cross, cross + crosses):
+            found += range(start, start + len(one.crosses))
+        cross += len(one.crosses)
+    return np.array(found, dtype=np.intp)
+
+
+def _crossed(dense: Matrix, pairs: NDArray[np.intp], centre: Matrix, spread: Matrix) -> list[Matrix]:
+    """Return differences and products of pairs of columns, shape (n, n_pairs) each."""
+    with np.errstate(over="ignore", invalid="ignore"):  # what is beyond float32 is as good as the largest
+        scaled = (dense[:, pairs] - centre) / spread
+        first, second = scaled[:, 0::2], scaled[:, 1::2]
+        return [first - second, first * second]
+
+
 def finite(matrix: Matrix) -> Matrix:
     """Return the matrix with values beyond float32's range clipped, without a copy where there are none."""
     low, high = (f.reduce(matrix, axis=None, initial=0.0) for f in (np.fmin, np.fmax))
     return np.clip(matrix, -LARGEST, LARGEST) if max(-low, high) > LARGEST else matrix
 
 
-def _codes(values: NDArray[np.float32], size: int) -> NDArray[np.intp]:
+def _codes(values: NDArray[np.float32], size: Any) -> NDArray[np.intp]:
     return np.where(np.isnan(values), size, np.clip(np.nan_to_num(values), 0, size)).astype(np.intp)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import queue
+import contextlib
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,7 @@ class Drift:
     ) -> None:
         self.folder, self.window, self.least, self.level = folder, window, least, level
         self.left_out = 0
-        self._waiting: queue.Queue[Seen] = queue.Queue(WAITING)
+        self._waiting: deque[Seen] = deque()
         self._lock, self._ended = threading.Lock(), threading.Event()
         self._read()
         self._unregister: Callable[[], None] = lambda: None
@@ -66,9 +67,9 @@ class Drift:
 
     def saw(self, seen: Seen) -> None:
         """Take note of answered rows."""
-        try:
-            self._waiting.put_nowait(seen)
-        except queue.Full:
+        if len(self._waiting) < WAITING:
+            self._waiting.append(seen)
+        else:
             self.left_out += len(seen)
 
     def close(self) -> None:
@@ -76,6 +77,7 @@ class Drift:
         self._ended.set()
         self._thread.join(5)
         self._unregister()
+        self._unregister = lambda: None  # a service may be closed twice
 
     def flush(self) -> None:
         """Count what waits, now."""
@@ -144,8 +146,9 @@ class Drift:
     def _step(self) -> bool:
         """Count some requests; False when none waits."""
         some: list[Seen] = []
-        while len(some) < AT_ONCE and not self._waiting.empty():
-            some.append(self._waiting.get_nowait())
+        with contextlib.suppress(IndexError):  # there are no more
+            while len(some) < AT_ONCE:
+                some.append(self._waiting.popleft())
         if not some:
             return False
         try:

@@ -211,14 +211,19 @@ def _inputs(request: Any) -> dict[str, Any]:
     if raw and len(raw) != len(given):
         raise Refusal(Reason.INVALID, f"{len(raw)} raw_input_contents for {len(given)} inputs: one each is expected")
     found: dict[str, Any] = {}
+    plain: dict[str, Any] = {}
     for i, tensor in enumerate(given):
-        if tensor.name in found:
-            raise Refusal(Reason.INVALID, f"input {tensor.name!r} is there twice")
-        data = raw[i] if raw else getattr(tensor.contents, CONTENTS.get(tensor.datatype, "bytes_contents"))
-        if not raw and tensor.datatype == tensors.BYTES:
+        name, datatype, shape = tensor.name, tensor.datatype, tensor.shape
+        if name in found or name in plain:
+            raise Refusal(Reason.INVALID, f"input {name!r} is there twice")
+        data = raw[i] if raw else getattr(tensor.contents, CONTENTS.get(datatype, "bytes_contents"))
+        if not raw and datatype in tensors.TYPES and len(shape) == 1 and shape[0] == len(data):
+            plain[name] = data
+            continue
+        if not raw and datatype == tensors.BYTES:
             data = [value or None for value in data]
-        found[tensor.name] = tensors.rows(tensor.name, tensor.datatype, tensor.shape, data)
-    return found
+        found[name] = tensors.rows(name, datatype, shape, data)
+    return found | tensors.numbers(plain)
 
 
 def _response(request: Any, call: Call, model: Model, found: list[Tensor]) -> Any:
@@ -228,6 +233,6 @@ def _response(request: Any, call: Call, model: Model, found: list[Tensor]) -> An
     for tensor in found:
         output = response.outputs.add(name=tensor.name, datatype=tensor.datatype, shape=tensor.shape)
         if tensor.name == "probability":
-            output.parameters["classes"].string_param = "\n".join(map(str, model.task.classes))
+            output.parameters["classes"].string_param = model.classes
         response.raw_output_contents.append(tensors.raw(tensor))
     return response

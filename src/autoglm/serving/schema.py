@@ -78,13 +78,19 @@ class Schema:
                 self._check(f"row {i}", row.keys(), "send null for a missing value")
         return [_column(field, [row[field.name] for row in rows]) for field in self.fields]
 
+    @cached_property
+    def _numbers(self) -> bool:
+        """Whether numbers, or true and false, are all that is wanted."""
+        return all(field.storage in ("number", "boolean") for field in self.fields)
+
     def arrays(self, given: Mapping[str, Any]) -> list[Column]:
         """Turn named arrays or lists, all of one length, into columns; see `columns`."""
         if given.keys() != self._names:
             self._check("inputs", given.keys(), "send NaN, or empty bytes, for a missing value")
-        sizes = {len(values) for values in given.values()}
-        if len(sizes) > 1:
+        if len(set(map(len, given.values()))) > 1:
             refuse(f"inputs are of different lengths: {', '.join(f'{n!r} {len(v)}' for n, v in given.items())}")
+        if self._numbers and _finite(list(given.values())):
+            return [Column(field.name, given[field.name], field.storage) for field in self.fields]
         return [_column(field, given[field.name]) for field in self.fields]
 
     def _check(self, where: str, given: Iterable[str], cure: str) -> None:
@@ -102,6 +108,13 @@ class Schema:
 def refuse(message: str) -> NoReturn:
     """Refuse rows that cannot be read."""
     raise Refusal(Reason.ROWS, message)
+
+
+def _finite(values: Sequence[Any]) -> bool:
+    """Whether all are doubles, one a row, of which none is missing or infinite; looked at in one step."""
+    if not values or any(v.__class__ is not np.ndarray or v.dtype != np.float64 or v.ndim > 1 for v in values):
+        return False
+    return math.isfinite(np.add.reduce(np.concatenate(values)))
 
 
 def _column(field: Field, values: Any) -> Column:

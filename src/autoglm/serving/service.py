@@ -10,8 +10,9 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from time import monotonic, time
+from time import monotonic, perf_counter, time
 from typing import Any
 from uuid import uuid4
 
@@ -28,6 +29,7 @@ from autoglm.kit.meters import Meters
 from autoglm.kit.settings import ServeSettings
 from autoglm.kit.traces import Traces
 from autoglm.predictor import Predictor, decide
+from autoglm.serving import watching
 from autoglm.serving.observer import Observer, Seen
 from autoglm.serving.queue import Queue
 from autoglm.serving.refusal import Reason, Refusal
@@ -64,6 +66,11 @@ class Model:
         """What is predicted."""
         return self.predictor.task
 
+    @cached_property
+    def classes(self) -> str:
+        """The classes as clients are told, a line each."""
+        return "\n".join(map(str, self.task.classes))
+
     @classmethod
     def read(cls, folder: Path) -> Model:
         """Read a folder whole and try it on a row that lacks everything.
@@ -85,10 +92,8 @@ class Model:
         predictor = Predictor.load(folder)
         model = cls(predictor, version, Schema.of(predictor.about))
         blank = model.schema.columns([{f.name: None for f in model.schema.fields}])
-        features = predictor.features(blank)
-        predictor.blend(features)
-        if (folder / "background").exists():
-            predictor.explained(features)
+        predictor.prepare()
+        predictor.blend(predictor.features(blank))
         return model
 
 
@@ -105,7 +110,7 @@ class Answer:
     model: Model
     margins: NDArray[np.float64]
 
-    @property
+    @cached_property
     def probability(self) -> NDArray[np.float64] | None:
         """Shape (n_rows, n_classes); None for a regression."""
         return None if self.model.task.kind == "regression" else softmax(self.margins, self.model.task)
@@ -129,12 +134,14 @@ class Service:
     settings
         Limits and the model's name.
     observers
-        Who looks on.
+        Who looks on besides those that the settings name.
 
     Raises
     ------
     FolderError
         The folder is missing or damaged.
+    AutoGLMError
+        An observer cannot be had; see `autoglm.serving.watching.observers`.
     """
 
     def __init__(
@@ -148,11 +155,12 @@ class Service:
         self.folder, self.settings = folder, settings
         self.meters = meters or Meters()
         self.traces = traces or Traces(None, "autoglm")
-        self.observers = tuple(observers)
         self.ready = True
         self._free = threading.Semaphore(settings.concurrency)
         self._queue = Queue(self._answer, settings.rows)
+        self._encode, self._model = (self.meters.of(self.meters.stages, name) for name in ("encode", "model"))
         self.model = Model.read(folder)
+        self.observers = (*observers, *watching.observers(folder, settings, self.meters.registry))
         self._tell()
 
     def call(self, seconds: float | None = None, traceparent: str = "", id: str = "") -> Call:
@@ -242,17 +250,25 @@ class Service:
 
     def _answer(self, jobs: Sequence[tuple[Model, Sequence[Column]]]) -> list[Answer]:
         """Answer the rows of jobs, all of a model at once."""
+        if len(jobs) == 1:
+            return [Answer(jobs[0][0], self._margins(*jobs[0]))]
         found: list[Answer | None] = [None] * len(jobs)
         for model in {id(job[0]): job[0] for job in jobs}.values():
             mine = [i for i, job in enumerate(jobs) if job[0] is model]
-            sizes = [len(jobs[i][1][0]) if jobs[i][1] else 0 for i in mine]
-            with self.meters.stage("encode"):
-                features = model.predictor.features(joined([jobs[i][1] for i in mine]))
-            with self.meters.stage("model"):
-                margins = model.predictor.blend(features)
+            sizes = [len(jobs[i][1][0]) for i in mine]
+            margins = self._margins(model, joined([jobs[i][1] for i in mine]))
             for i, part in zip(mine, np.split(margins, np.cumsum(sizes)[:-1]), strict=True):
                 found[i] = Answer(model, part)
         return [answer for answer in found if answer is not None]
+
+    def _margins(self, model: Model, columns: Sequence[Column]) -> NDArray[np.float64]:
+        began = perf_counter()
+        features = model.predictor.features(columns)
+        encoded = perf_counter()
+        margins = model.predictor.blend(features)
+        self._encode.observe(encoded - began)
+        self._model.observe(perf_counter() - encoded)
+        return margins
 
     def _explain(self, columns: Sequence[Column], model: Model) -> Explanation:
         with self.meters.stage("encode"):

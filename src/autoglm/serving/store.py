@@ -135,7 +135,7 @@ class Store:
             try:
                 self._engine = sql.create_engine(url(place), pool_pre_ping=True)
             except ImportError as error:
-                raise MissingExtraError(f"{error}: pip install 'psycopg[binary]' for PostgreSQL") from error
+                raise MissingExtraError(f"{error}: pip install 'open-autoglm[postgres]' for PostgreSQL") from error
             if self._engine.dialect.name == "sqlite":
                 sql.event.listen(self._engine, "connect", _pragmas)
             META.create_all(self._engine)

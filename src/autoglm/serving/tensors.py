@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -55,25 +55,38 @@ def rows(name: str, datatype: str, shape: Sequence[int], data: Any) -> Any:
     Parameters
     ----------
     data
-        Raw bytes, or a list or array of values.
+        Raw bytes, a list of JSON's values, or what else has a length and yields numbers or bytes.
 
     Raises
     ------
     Refusal
         Unknown type, or a shape that the data do not fill or that is no column.
     """
-    if datatype != BYTES and datatype not in TYPES:
+    if datatype not in TYPES and datatype != BYTES:
         _refuse(f"input {name!r}: datatype {datatype!r}; expected BYTES or one of {', '.join(TYPES)}")
-    if not 1 <= len(shape) <= 2 or min(shape) < 0:
+    dimensions = len(shape)
+    if not 1 <= dimensions <= 2 or shape[0] < 0 or shape[-1] < 0:
         _refuse(f"input {name!r}: shape {list(shape)}; expected [rows] or [rows, 1]")
     flat = _parsed(name, datatype, data)
-    if len(flat) != (size := math.prod(shape)):
+    size = shape[0] if dimensions == 1 else shape[0] * shape[1]
+    if len(flat) != size:
         _refuse(f"input {name!r}: {len(flat)} values for shape {list(shape)}; expected {size}")
-    if len(shape) == 2 and shape[1] != 1:
+    if dimensions == 2 and shape[1] != 1:
         if datatype == BYTES:
             _refuse(f"input {name!r}: shape {list(shape)}; expected [rows] or [rows, 1]")
         return np.asarray(flat).reshape(shape[0], shape[1])
     return flat
+
+
+def numbers(columns: Mapping[str, Sequence[float]]) -> dict[str, NDArray[np.float64]]:
+    """Return columns of numbers as arrays, all read in one step."""
+    if not columns:
+        return {}
+    sizes = list(map(len, columns.values()))
+    flat = np.fromiter(chain.from_iterable(columns.values()), np.float64, sum(sizes))
+    if len(set(sizes)) == 1:
+        return dict(zip(columns, flat.reshape(len(columns), -1), strict=True))
+    return dict(zip(columns, np.split(flat, np.cumsum(sizes)[:-1]), strict=True))
 
 
 def _parsed(name: str, datatype: str, data: Any) -> Any:
@@ -87,7 +100,9 @@ def _parsed(name: str, datatype: str, data: Any) -> Any:
     if datatype == BYTES:
         return list(data)
     try:
-        if not isinstance(data, list) or {type(value) for value in data} <= _kinds(datatype):
+        if not isinstance(data, list):
+            return np.fromiter(data, np.float64, len(data))
+        if {type(value) for value in data} <= _kinds(datatype):
             return np.array(data, dtype=np.float64)
     except (TypeError, ValueError, OverflowError):  # no numbers, or more than a double holds
         pass
