@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
     from autoglm.kit.letters import Letters
-
-SCHEME = "sqlite:///"
 
 
 def option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -21,22 +18,13 @@ def option(command: Callable[..., Any]) -> Callable[..., Any]:
         envvar="AUTOGLM_QUEUE",
         default="autoglm-jobs.sqlite",
         show_default=True,
-        metavar="FILE",
-        help="The queue's SQLite file; also AUTOGLM_QUEUE.",
+        metavar="FILE|URL",
+        help="A SQLite file, redis://HOST or nats://HOST; also AUTOGLM_QUEUE.",
     )(command)
 
 
 def opened(place: str, **settings: Any) -> Letters:
-    """Open the queue.
+    """Open the queue, see `autoglm.kit.letters.opened`."""
+    from autoglm.kit.letters import opened
 
-    Raises
-    ------
-    OptionError
-        It is no file.
-    """
-    from autoglm.core.errors import OptionError
-    from autoglm.kit.letters import Letters
-
-    if "://" in place and not place.startswith(SCHEME):
-        raise OptionError(f"--queue {place!r}: expected a file, or {SCHEME}FILE")
-    return Letters(Path(place.removeprefix(SCHEME)), **settings)
+    return opened(place, **settings)

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from autoglm.kit.letters import LetterError, Letters
+from autoglm.kit.letters import LetterError
+from autoglm.kit.sqlite_letters import SQLiteLetters
 
 
 class Clock:
@@ -19,8 +20,8 @@ class Clock:
         return self.now
 
 
-def queue(path: Path, clock: Clock, **more: Any) -> Letters:
-    return Letters(path / "q.sqlite", clock=clock, chance=lambda: 1.0, synchronous="NORMAL", **more)
+def queue(path: Path, clock: Clock, **more: Any) -> SQLiteLetters:
+    return SQLiteLetters(path / "q.sqlite", clock=clock, chance=lambda: 1.0, synchronous="NORMAL", **more)
 
 
 def test_a_key_is_one_job_also_when_done_or_dead(tmp_path: Path) -> None:
@@ -109,8 +110,8 @@ def test_a_file_that_is_no_queue_is_told(tmp_path: Path) -> None:
 
 WORK = """
 import os, sys
-from autoglm.kit.letters import Letters
-letters = Letters(sys.argv[1], visibility=0.05, most=10**9, synchronous="NORMAL")
+from autoglm.kit.sqlite_letters import SQLiteLetters
+letters = SQLiteLetters(sys.argv[1], visibility=0.05, most=10**9, synchronous="NORMAL")
 for number in range(10**9):
     print("put", letters.put({}), flush=True)
     if number % 2 and (held := letters.lease()) and letters.ack(held):

