@@ -47,5 +47,5 @@ def test_dead_letters(run: Run, model: Path, rows: Path, tmp_path: Path, monkeyp
 
 
 def test_other_queues_are_refused(run: Run) -> None:
-    done = run("jobs", "list", "--queue", "kafka://there")
-    assert done.code == 1 and "expected a file" in done.err
+    done = run("jobs", "list", "--queue", "kafka://me:hush@there")
+    assert done.code == 1 and "expected a file" in done.err and "hush" not in done.err

@@ -97,7 +97,9 @@ while jobs.work(letters, lambda letter, error: print(letter.id, error, flush=Tru
 """
 
 
-def test_a_worker_that_is_killed_costs_nothing(letters: SQLiteLetters, folder: Path, table: Path, tmp_path: Path) -> None:
+def test_a_worker_that_is_killed_costs_nothing(
+    letters: SQLiteLetters, folder: Path, table: Path, tmp_path: Path
+) -> None:
     jobs.put(letters, folder, table, tmp_path / "calm.csv")
     assert everything(letters) == [""]
     queue = tmp_path / "kills.sqlite"

@@ -30,7 +30,6 @@ LOOK = 0.25  # seconds that a look into an empty queue takes
 WORKERS = "workers"
 FLIGHT = 100_000  # most jobs that are held or wait after a failure
 TAKEN = 10071  # NATS's word for: the subject has another message by now
-DELIVERED = 4  # where a message's reply address counts its deliveries
 
 
 @dataclass(frozen=True)
@@ -93,6 +92,7 @@ class NATSLetters:
         transient = (ConnectionError, TimeoutError, *away)
         self._remote = Remote(self._place, transient, (nats.errors.Error, OSError), registry)
         self._missing, self._refused = nats.js.errors.NotFoundError, nats.js.errors.APIError
+        self._jets: Any = None
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, name="nats", daemon=True).start()
         self._nats: Any = None
@@ -201,7 +201,7 @@ class NATSLetters:
         ):
             config = api.StreamConfig(name=self._stream(kind), subjects=[self._subject(kind, "*")], **more)
             try:
-                await self._jets.stream_info(config.name)
+                await self._jets.stream_info(self._stream(kind))
             except self._missing:
                 await self._jets.add_stream(config)
 
@@ -253,7 +253,7 @@ class NATSLetters:
     async def _taken(self, message: Any) -> Letter | None:
         """Hold a job that is given out; None where it has ended already, or was tried too often."""
         told, mark = json.loads(message.data), message.subject.rpartition(".")[2]
-        tries = int(message.reply.split(".")[DELIVERED])
+        tries = int(message.metadata.num_delivered)
         done, dead = await self._last("done", mark), await self._last("dead", mark)
         if done is not None or (dead is not None and dead.told["id"] != told["replays"]):
             await self._end(message.reply, mark)
@@ -356,9 +356,7 @@ class NATSLetters:
         number = 1
         while True:
             try:
-                message = await self._jets.get_msg(
-                    self._stream(kind), number, self._subject(kind, "*"), next=True
-                )
+                message = await self._jets.get_msg(self._stream(kind), number, self._subject(kind, "*"), next=True)
             except self._missing:
                 return found
             found.append(Stored(message.seq, json.loads(message.data)))

@@ -26,7 +26,7 @@ class RedisLetters:
     """A queue of jobs in Redis 6.2 or newer; threads, processes and machines may share it.
 
     The wait of a failed job and the age of a lease are told by Redis's own clock. Redis must write what it is told
-    (``appendonly yes``), and must not forget keys (``maxmemory-policy noeviction``): a warning says so where it does not.
+    (``appendonly yes``), and must not forget keys (``maxmemory-policy noeviction``): else there is a warning.
 
     Parameters
     ----------
@@ -114,8 +114,8 @@ class RedisLetters:
 
     def counts(self) -> Counts:
         """Return how many letters there are of each kind."""
-        waiting, dead = (self._ask(lambda key=key: self._redis.hlen(key)) for key in self._named("letters", "buried"))
-        return Counts(waiting, dead)
+        letters, buried = self._named("letters", "buried")
+        return Counts(self._ask(lambda: self._redis.hlen(letters)), self._ask(lambda: self._redis.hlen(buried)))
 
     def show(self, id: str) -> Letter:
         """Return one dead letter."""

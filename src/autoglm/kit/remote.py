@@ -96,7 +96,8 @@ class Remote:
         registry: CollectorRegistry | None = None,
     ) -> None:
         self.place, self.patience = place, OPENING
-        self._transient, self._errors = (*transient, CircuitOpenError), (*transient, *errors, CircuitOpenError)
+        self._transient: tuple[type[Exception], ...] = (*transient, CircuitOpenError)
+        self._errors: tuple[type[Exception], ...] = (*self._transient, *errors)
         self._name = place.url.partition(":")[0]
         self._failures = counter(registry) if registry else None
         states = gauge(registry) if registry else None

@@ -12,6 +12,7 @@ from autoglm.core.errors import MissingExtraError, OptionError, nearest
 
 PREFIX = "AUTOGLM_SERVE_"
 SECRETS = ("token",)
+LIVE = ("rows", "deadline", "drain")  # what a service that runs takes over; all else needs a restart
 
 try:
     from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
@@ -40,6 +41,7 @@ class ServeSettings(BaseModel):
     clients: Path | None = Field(None, description="PEM file: authorities of client certificates; others are refused")
     insecure: bool = Field(False, description="listen beyond this machine without token or client certificates")
     otlp: str | None = Field(None, description="OTLP/HTTP endpoint for traces, for instance http://collector:4318")
+    push: str | None = Field(None, description="Pushgateway that gets the meters, for instance http://gateway:9091")
 
     @model_validator(mode="after")
     def _consistent(self) -> ServeSettings:
@@ -90,6 +92,33 @@ KNOWN = frozenset(ServeSettings.model_fields)
 def masked(settings: ServeSettings) -> dict[str, Any]:
     """Return the settings for people and logs, secrets hidden."""
     return {k: "***" if k in SECRETS and v else v for k, v in settings.model_dump(mode="json").items()}
+
+
+@dataclass(frozen=True)
+class Change:
+    """What other settings mean for a service that runs.
+
+    Parameters
+    ----------
+    settings
+        From now on.
+    taken
+        Names and new values, secrets hidden.
+    restart
+        Names of what is other only after a restart.
+    """
+
+    settings: ServeSettings
+    taken: dict[str, Any]
+    restart: tuple[str, ...]
+
+    @classmethod
+    def of(cls, old: ServeSettings, new: ServeSettings) -> Change:
+        """Compare settings."""
+        other = [name for name in ServeSettings.model_fields if getattr(old, name) != getattr(new, name)]
+        live = {name: getattr(new, name) for name in other if name in LIVE}
+        shown = {name: masked(new)[name] for name in live}
+        return cls(old.model_copy(update=live), shown, tuple(name for name in other if name not in LIVE))
 
 
 def _file(path: Path | None) -> dict[str, Any]:
