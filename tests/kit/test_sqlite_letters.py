@@ -138,3 +138,31 @@ def test_kill_9_at_any_moment_loses_no_accepted_job(tmp_path: Path) -> None:
     assert {id for word, id in told if word == "put"} <= waiting | done and not waiting & done
     acknowledged = [id for word, id in told if word == "ack"]
     assert len(set(acknowledged)) == len(acknowledged) > 0 and set(acknowledged) <= done
+
+
+def test_done_keys_are_forgotten_a_few_at_a_time(tmp_path: Path) -> None:
+    clock = Clock()
+    letters = queue(tmp_path, clock, keep=100)
+    for number in range(150):
+        letters.put({}, str(number))
+        held = letters.lease()
+        assert held and letters.ack(held)
+    clock.now += 101
+    for left in (51, 2):  # a hundred go with each acknowledgement, which itself adds one
+        letters.put({})
+        held = letters.lease()
+        assert held and letters.ack(held)
+        assert letters._base.execute("SELECT count(*) FROM done").fetchone() == (left,)
+
+
+def test_a_file_of_before_is_taken_over(tmp_path: Path) -> None:
+    base = sqlite3.connect(tmp_path / "q.sqlite")
+    base.execute("CREATE TABLE done (key TEXT PRIMARY KEY, id TEXT)")
+    base.execute("INSERT INTO done VALUES ('k', 'old')")
+    base.commit()
+    base.close()
+    clock = Clock()
+    letters = queue(tmp_path, clock, keep=100)
+    assert letters.put({}, "k") == "old"
+    queue(tmp_path, clock).close()
+    assert letters._base.execute("SELECT time FROM done").fetchone() == (1000.0,)

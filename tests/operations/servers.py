@@ -1,5 +1,6 @@
 """Real servers for tests: started on a free port with their files in one folder, killed or stopped at will."""
 
+import importlib.util
 import os
 import shutil
 import signal
@@ -9,6 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import pytest
 
 READY = 20.0  # seconds that a server may take to start
@@ -104,3 +106,33 @@ def nats(folder: Path) -> tuple[Server, str]:
 
 
 BROKERS: dict[str, Callable[[Path], tuple[Server, str]]] = {"redis": redis, "nats": nats}
+
+
+def prometheus(folder: Path, config: str) -> Server:
+    """Return a Prometheus with a configuration, not started."""
+    port = free()
+    (folder / "prometheus.yml").write_text(config)
+    command = [installed("prometheus", package="apt-get install prometheus"), "--config.file=prometheus.yml"]
+    command += [f"--web.listen-address=127.0.0.1:{port}", f"--storage.tsdb.path={folder / 'tsdb'}"]
+    return Server(command, port, folder, lambda: httpx.get(f"http://127.0.0.1:{port}/-/ready").status_code == 200)
+
+
+def pushgateway(folder: Path) -> Server:
+    """Return a Pushgateway, not started."""
+    port = free()
+    program = installed("prometheus-pushgateway", "pushgateway", package="apt-get install prometheus-pushgateway")
+    return Server([program, f"--web.listen-address=127.0.0.1:{port}"], port, folder)
+
+
+def rotel(folder: Path, onward: str) -> tuple[Server, str]:
+    """Return Rotel, a collector that hands on what it got to another OTLP endpoint, not started, and its endpoint."""
+    port, other = free(), free()
+    found = importlib.util.find_spec("rotel")
+    if found is not None and found.origin is not None:
+        program = str(Path(found.origin).with_name("rotel-agent"))
+    else:
+        program = installed("rotel-agent", package="pip install rotel")
+    command = [program, "start", "--otlp-http-endpoint", f"127.0.0.1:{port}", "--otlp-grpc-endpoint"]
+    command += [f"127.0.0.1:{other}", "--exporter", "otlp", "--otlp-exporter-protocol", "http"]
+    command += ["--otlp-exporter-endpoint", onward, "--otlp-exporter-compression", "none", "--disable-batching"]
+    return Server(command, port, folder), f"http://127.0.0.1:{port}"

@@ -86,6 +86,7 @@ def test_jobs_go_through_a_broker(broker: Broker, command: Command, folder: Path
     assert letters.counts() == (0, 0)
 
 
+@pytest.mark.slow
 def test_a_worker_waits_for_its_broker(
     broker: Broker, command: Command, folder: Path, table: Path, tmp_path: Path, monkeypatch: Any
 ) -> None:
