@@ -24,7 +24,9 @@ def option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def opened(place: str, **settings: Any) -> Letters:
-    """Open the queue, see `autoglm.kit.letters.opened`."""
+    """Open the queue until the command ends, see `autoglm.kit.letters.opened`."""
     from autoglm.kit.letters import opened
 
-    return opened(place, **settings)
+    letters = opened(place, **settings)
+    click.get_current_context().call_on_close(letters.close)
+    return letters

@@ -86,7 +86,6 @@ def work(
         traces = Traces(otlp, "autoglm-jobs")
         stack.callback(traces.close)
         letters = _queue.opened(queue, registry=registry, visibility=visibility)
-        stack.callback(letters.close)
 
         def told(letter: Letter, error: str) -> None:
             say(f"job {letter.id}: {error or 'done'}", job=letter.id, tries=letter.tries, error=error)
