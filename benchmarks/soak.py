@@ -38,6 +38,7 @@ import psutil
 from numpy.typing import NDArray
 from scipy import stats
 from sklearn.datasets import load_wine
+from stamina.instrumentation import set_on_retry_hooks
 
 import autoglm
 from autoglm.bundle import version_of
@@ -51,7 +52,6 @@ WORKERS, CLIENTS = 2, 2
 AWAY = 2.0  # seconds for which a broker is away, or a disk full
 DRAIN = 180.0  # seconds in which workers that live must do what is left
 DISK = "6m"
-YOUNG = 3.0  # seconds that a worker may live before it is killed: it has to have begun
 WARM = 0.2  # the share of the memory's readings that is left out
 DONE = re.compile(r"job (\w+): done")
 
@@ -171,6 +171,7 @@ def growth(memory: Sequence[tuple[float, float]], blocks: int = 10) -> tuple[flo
 
 def soak(folder: Path, seconds: float, kills: int, queues: Sequence[str], draw: random.Random) -> Report:
     """Run everything."""
+    set_on_retry_hooks([])  # what is tried again is counted, not printed
     frame = load_wine(as_frame=True).frame.rename(columns={"target": "kind"})
     frame["kind"] = frame["kind"].map({0: "barolo", 1: "grignolino", 2: "barbera"})
     fits = [{"learners": ["linear", "lightgbm"]}, {"learners": ["linear"], "seed": 7}]
@@ -345,23 +346,24 @@ class Workers:
 
     def __init__(self, queue: Queue) -> None:
         self._queue, self._logs = queue, 0
-        self._alive: list[tuple[subprocess.Popen[bytes], float]] = []
+        self._alive: list[tuple[subprocess.Popen[bytes], Path]] = []
 
     def keep(self) -> None:
         """See that there are enough."""
-        self._alive = [(process, age) for process, age in self._alive if process.poll() is None]
+        self._alive = [(process, log) for process, log in self._alive if process.poll() is None]
         while len(self._alive) < WORKERS:
             self._logs += 1
-            with open(self._queue.folder / f"worker-{self._logs}.log", "wb") as log:
+            path = self._queue.folder / f"worker-{self._logs}.log"
+            with open(path, "wb") as log:
                 words = ("jobs", "work", "--queue", self._queue.url, "--visibility", "5")
-                self._alive.append((ours(*words, log=log), time.monotonic()))
+                self._alive.append((ours(*words, log=log), path))
 
     def kill(self, draw: random.Random) -> bool:
         """Kill one that has begun; False where there is none."""
-        old = [process for process, since in self._alive if time.monotonic() - since > YOUNG]
-        if not old:
+        begun = [process for process, log in self._alive if b"ready" in log.read_bytes()]
+        if not begun:
             return False
-        draw.choice(old).kill()
+        draw.choice(begun).kill()
         return True
 
     def end(self) -> None:

@@ -99,8 +99,13 @@ def test_a_worker_waits_for_its_broker(
     assert until(out.exists)
     broker.server.kill()
     down = command("jobs", "list", "--queue", broker.url)
-    _, told = said(down, code=1)
-    assert told.count("\n") == 0 and broker.url.split("//")[1].split("/")[0] in told and "start the broker" in told
+    out, told = said(down, code=1)
+    assert (
+        out == ""
+        and told.count("\n") == 0
+        and broker.url.split("//")[1].split("/")[0] in told
+        and "start the broker" in told
+    )
     assert until(lambda: any("waiting for the queue" in line for line in lines), 60), lines
     assert process.poll() is None
     broker.server.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,15 @@ def opened(place: str, **settings: Any) -> Letters:
     """Open the queue until the command ends, see `autoglm.kit.letters.opened`."""
     from autoglm.kit.letters import opened
 
+    _hush()
     letters = opened(place, **settings)
     click.get_current_context().call_on_close(letters.close)
     return letters
+
+
+def _hush() -> None:
+    """Keep stamina from printing each try: the commands say once that a broker is away."""
+    with contextlib.suppress(ImportError):
+        from stamina.instrumentation import set_on_retry_hooks
+
+        set_on_retry_hooks([])

@@ -95,6 +95,7 @@ def work(
                 meters.look(letters)
             return jobs.work(letters, told, traces, meters)
 
+        say("ready for jobs")
         _go_on(turn, once, say)
         if meters is not None:
             meters.show(letters)
