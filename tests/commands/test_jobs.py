@@ -26,12 +26,12 @@ def test_a_job_is_put_listed_and_done(run: Run, model: Path, rows: Path, tmp_pat
 
 
 def test_dead_letters(run: Run, model: Path, rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from autoglm.kit.letters import Letters
+    from autoglm.kit.sqlite_letters import SQLiteLetters
 
     place = tmp_path / "q.sqlite"
     monkeypatch.setenv("AUTOGLM_QUEUE", f"sqlite:///{place}")
     run("jobs", "put", model, rows, "-o", tmp_path / "out.csv")
-    letters = Letters(place, most=1)
+    letters = SQLiteLetters(place, most=1)
     held = letters.lease()
     assert held and letters.fail(held, "out of paper")
     (dead,) = run("dead", "list", "--json").json
@@ -47,5 +47,5 @@ def test_dead_letters(run: Run, model: Path, rows: Path, tmp_path: Path, monkeyp
 
 
 def test_other_queues_are_refused(run: Run) -> None:
-    done = run("jobs", "list", "--queue", "kafka://there")
-    assert done.code == 1 and "expected a file" in done.err
+    done = run("jobs", "list", "--queue", "kafka://me:hush@there")
+    assert done.code == 1 and "expected a file" in done.err and "hush" not in done.err

@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("pydantic", reason="needs the extra serve")
 
 from autoglm.core.errors import OptionError
-from autoglm.kit.settings import Source, masked
+from autoglm.kit.settings import Change, Source, masked
 
 
 def read(
@@ -62,3 +62,12 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "bad.toml").write_text("rows = ")
     with pytest.raises(OptionError, match="no TOML file"):
         read(file=tmp_path / "bad.toml")
+
+
+def test_what_a_running_service_takes_over_and_what_needs_a_restart() -> None:
+    old = read({"token": "hush", "rows": 5, "http": 1})
+    change = Change.of(old, read({"token": "other", "rows": 7, "deadline": 9, "http": 2}))
+    assert change.taken == {"rows": 7, "deadline": 9.0} and change.restart == ("http", "token")
+    assert (change.settings.rows, change.settings.deadline, change.settings.http) == (7, 9.0, 1)
+    assert change.settings.token == old.token and "other" not in repr(change)
+    assert Change.of(old, old) == Change(old, {}, ())

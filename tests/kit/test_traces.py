@@ -6,7 +6,7 @@ pytest.importorskip("opentelemetry.sdk", reason="needs the extra serve")
 
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from autoglm.kit.traces import Traces, trace_id
+from autoglm.kit.traces import Traces, current, fresh, span_id, trace_id
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 PARENT = f"00-{TRACE}-b7ad6b7169203331-01"
@@ -32,3 +32,22 @@ def test_without_an_endpoint_traceparents_are_handed_on() -> None:
 def test_wrong_traceparents_name_no_trace(wrong: str) -> None:
     assert trace_id(wrong) == ""
     assert trace_id(PARENT) == TRACE
+
+
+@pytest.mark.parametrize("exporter", [None, InMemorySpanExporter()])
+def test_the_open_span_is_known_where_it_is_open(exporter: InMemorySpanExporter | None) -> None:
+    traces = Traces(None, "test", exporter)
+    assert current() == ""
+    with traces.span("outer", PARENT) as outer:
+        assert current() == outer and trace_id(current()) == TRACE
+        with traces.span("inner", outer) as inner:
+            assert current() == inner
+        assert current() == outer
+    assert current() == ""
+    traces.close()
+
+
+def test_a_new_trace_is_another_each_time() -> None:
+    first, second = fresh(), fresh()
+    assert len(trace_id(first)) == 32 and len(span_id(first)) == 16 and trace_id(first) != trace_id(second)
+    assert span_id("") == ""

@@ -12,13 +12,13 @@ import pytest
 
 from autoglm import Predictor
 from autoglm.core.errors import DataError, FolderError
-from autoglm.kit.letters import Letters
+from autoglm.kit.sqlite_letters import SQLiteLetters
 from autoglm.serving import jobs
 
 
 @pytest.fixture
-def letters(tmp_path: Path) -> Letters:
-    return Letters(tmp_path / "queue.sqlite", base=0.0, most=2, synchronous="NORMAL")
+def letters(tmp_path: Path) -> SQLiteLetters:
+    return SQLiteLetters(tmp_path / "queue.sqlite", base=0.0, most=2, synchronous="NORMAL")
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def table(frame: pd.DataFrame, tmp_path: Path) -> Path:
     return tmp_path / "new.csv"
 
 
-def everything(letters: Letters) -> list[str]:
+def everything(letters: SQLiteLetters) -> list[str]:
     errors: list[str] = []
     while jobs.work(letters, lambda _, error: errors.append(error)):
         pass
@@ -35,7 +35,7 @@ def everything(letters: Letters) -> list[str]:
 
 
 def test_answers_and_explanations(
-    letters: Letters, folder: Path, table: Path, predictor: Predictor, monkeypatch: pytest.MonkeyPatch
+    letters: SQLiteLetters, folder: Path, table: Path, predictor: Predictor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(jobs, "PART", 30)
     out, why = table.with_name("out.parquet"), table.with_name("why.csv")
@@ -52,7 +52,7 @@ def test_answers_and_explanations(
     assert [p.name for p in table.parent.iterdir() if p.name.startswith(".")] == []  # no parts are left
 
 
-def test_the_same_job_is_done_once(letters: Letters, folder: Path, table: Path) -> None:
+def test_the_same_job_is_done_once(letters: SQLiteLetters, folder: Path, table: Path) -> None:
     out = table.with_name("out.csv")
     first = jobs.put(letters, folder, table, out)
     assert jobs.put(letters, folder, table, out) == first
@@ -62,7 +62,7 @@ def test_the_same_job_is_done_once(letters: Letters, folder: Path, table: Path) 
     assert jobs.put(letters, folder, table, out) != first
 
 
-def test_failures_become_dead_letters_and_can_come_back(letters: Letters, folder: Path, table: Path) -> None:
+def test_failures_become_dead_letters_and_can_come_back(letters: SQLiteLetters, folder: Path, table: Path) -> None:
     out = table.with_name("out.csv")
     jobs.put(letters, folder, table, out)
     whole = table.read_text()
@@ -75,7 +75,7 @@ def test_failures_become_dead_letters_and_can_come_back(letters: Letters, folder
     assert everything(letters) == [""] and out.exists() and not letters.dead()
 
 
-def test_what_cannot_be_done_is_not_accepted(letters: Letters, folder: Path, table: Path) -> None:
+def test_what_cannot_be_done_is_not_accepted(letters: SQLiteLetters, folder: Path, table: Path) -> None:
     with pytest.raises(DataError, match="no format"):
         jobs.put(letters, folder, table, table.with_name("out.xls"))
     with pytest.raises(DataError, match="no file"):
@@ -87,21 +87,23 @@ def test_what_cannot_be_done_is_not_accepted(letters: Letters, folder: Path, tab
 
 WORKER = """
 import sys
-from autoglm.kit.letters import Letters
+from autoglm.kit.sqlite_letters import SQLiteLetters
 from autoglm.serving import jobs
 jobs.PART = 2
-letters = Letters(sys.argv[1], base=0.0, most=10**9, visibility=0.2, synchronous="NORMAL")
+letters = SQLiteLetters(sys.argv[1], base=0.0, most=10**9, visibility=0.2, synchronous="NORMAL")
 print("ready", flush=True)
 while jobs.work(letters, lambda letter, error: print(letter.id, error, flush=True)):
     pass
 """
 
 
-def test_a_worker_that_is_killed_costs_nothing(letters: Letters, folder: Path, table: Path, tmp_path: Path) -> None:
+def test_a_worker_that_is_killed_costs_nothing(
+    letters: SQLiteLetters, folder: Path, table: Path, tmp_path: Path
+) -> None:
     jobs.put(letters, folder, table, tmp_path / "calm.csv")
     assert everything(letters) == [""]
     queue = tmp_path / "kills.sqlite"
-    accepted = Letters(queue, most=10**9, visibility=0.2)
+    accepted = SQLiteLetters(queue, most=10**9, visibility=0.2)
     for name in ("one.csv", "two.csv"):
         jobs.put(accepted, folder, table, tmp_path / name)
     for kill in range(4):

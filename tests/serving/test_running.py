@@ -1,5 +1,7 @@
 """A running service: meters, reloads, ends, certificates."""
 
+import io
+import json
 import shutil
 import ssl
 import subprocess
@@ -13,6 +15,8 @@ import pandas as pd
 import pytest
 
 from autoglm import AutoML
+from autoglm.kit.logs import logger
+from autoglm.kit.settings import Source
 from autoglm.serving.observer import Seen
 from autoglm.serving.refusal import Refusal
 from autoglm.serving.running import Running
@@ -178,3 +182,31 @@ def test_both_protocols_know_client_certificates(
         client().infer("model", some, client_timeout=3)
     pair = {"private_key": str(certificates / "client.key"), "certificate_chain": str(certificates / "client.pem")}
     assert client(**pair).infer("model", some).as_numpy("label").shape == (2,)
+
+
+def test_settings_are_read_again(folder: Path, rows: Rows, tmp_path: Path) -> None:
+    file, stream = tmp_path / "serve.toml", io.StringIO()
+    file.write_text("http = 0\ngrpc = -1\nmetrics = -1\nrows = 10\n")
+    source = Source({}, {}, file)
+
+    def told(event: str) -> list[dict[str, Any]]:
+        lines = map(json.loads, stream.getvalue().splitlines())
+        return [line for line in lines if line["event"].startswith(event)]
+
+    def again(text: str, event: str) -> dict[str, Any]:
+        file.write_text(text)
+        seen, until = len(told("reloaded")), time.monotonic() + 20
+        running.reload()
+        while len(told("reloaded")) == seen and time.monotonic() < until:
+            time.sleep(0.02)
+        return told(event)[-1]
+
+    with Running(folder, source.read(), logger(stream), source=source) as running:
+        url = f"http://127.0.0.1:{running.http}/predict"
+        assert httpx.post(url, json={"rows": rows}).status_code == 413
+        line = again("http = 1\ngrpc = -1\nmetrics = -1\nrows = 100\n", "settings read again")
+        assert line["taken"] == {"rows": 100} and line["restart_needed"] == ["http"]
+        assert httpx.post(url, json={"rows": rows}).status_code == 200
+        line = again("rows = -3\n", "settings not read again")
+        assert line["level"] == "error" and "rows=-3" in line["reason"]
+        assert httpx.post(url, json={"rows": rows}).status_code == 200

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
     from autoglm.kit.letters import Letters
-
-SCHEME = "sqlite:///"
 
 
 def option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -21,22 +19,24 @@ def option(command: Callable[..., Any]) -> Callable[..., Any]:
         envvar="AUTOGLM_QUEUE",
         default="autoglm-jobs.sqlite",
         show_default=True,
-        metavar="FILE",
-        help="The queue's SQLite file; also AUTOGLM_QUEUE.",
+        metavar="FILE|URL",
+        help="A SQLite file, redis://HOST or nats://HOST; also AUTOGLM_QUEUE.",
     )(command)
 
 
 def opened(place: str, **settings: Any) -> Letters:
-    """Open the queue.
+    """Open the queue until the command ends, see `autoglm.kit.letters.opened`."""
+    from autoglm.kit.letters import opened
 
-    Raises
-    ------
-    OptionError
-        It is no file.
-    """
-    from autoglm.core.errors import OptionError
-    from autoglm.kit.letters import Letters
+    _hush()
+    letters = opened(place, **settings)
+    click.get_current_context().call_on_close(letters.close)
+    return letters
 
-    if "://" in place and not place.startswith(SCHEME):
-        raise OptionError(f"--queue {place!r}: expected a file, or {SCHEME}FILE")
-    return Letters(Path(place.removeprefix(SCHEME)), **settings)
+
+def _hush() -> None:
+    """Keep stamina from printing each try: the commands say once that a broker is away."""
+    with contextlib.suppress(ImportError):
+        from stamina.instrumentation import set_on_retry_hooks
+
+        set_on_retry_hooks([])

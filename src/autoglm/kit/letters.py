@@ -1,35 +1,27 @@
-"""A durable queue with dead letters in one SQLite file: what was accepted is answered, or kept with its error."""
+"""Letters: a durable queue of jobs with dead letters; what was accepted is answered, or kept with its error.
+
+A file by default (`autoglm.kit.sqlite_letters`); Redis and NATS by URL behind the same verbs.
+"""
 
 from __future__ import annotations
 
-import json
-import random
-import sqlite3
-import threading
-import time
-import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from autoglm.core.errors import AutoGLMError
+from autoglm.core.errors import AutoGLMError, OptionError
 
-TABLES = """
-CREATE TABLE IF NOT EXISTS queue (
-    number INTEGER PRIMARY KEY, id TEXT UNIQUE, key TEXT UNIQUE, body TEXT, origin TEXT, tries INTEGER, error TEXT,
-    ready REAL, wait REAL, lease TEXT);
-CREATE TABLE IF NOT EXISTS dead (
-    id TEXT PRIMARY KEY, key TEXT UNIQUE, body TEXT, origin TEXT, tries INTEGER, error TEXT, time REAL);
-CREATE TABLE IF NOT EXISTS done (key TEXT PRIMARY KEY, id TEXT);
-"""
-# A wait that began in the future was set before the clock was put back: it must not hold a job for ever.
-READY = "(ready <= :now OR ready - wait > :now)"
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
+FILE = "sqlite:///"
+SCHEMES = {"redis": "redis", "rediss": "redis", "unix": "redis", "nats": "nats", "tls": "nats"}
+MONTH = 30 * 86400.0  # seconds for which the key of a job that is done is remembered
 
 
 class LetterError(AutoGLMError, OSError):
-    """The queue's file cannot be read or written; nothing that was accepted is lost by it."""
+    """The queue cannot be reached, read or written; nothing that was accepted is lost by it."""
 
 
 class UnknownLetterError(AutoGLMError, KeyError):
@@ -69,197 +61,100 @@ class Letter:
     lease: str = ""
 
 
-class Letters:
-    """Put, lease, acknowledge; threads and processes may share the file.
+class Counts(NamedTuple):
+    """How many letters there are."""
+
+    waiting: int
+    dead: int
+
+
+class Letters(Protocol):
+    """Put, lease, acknowledge; threads and processes may share a queue.
+
+    Every verb raises `LetterError` where the queue cannot be reached, read or written; nothing is lost by it.
+    """
+
+    def put(self, body: dict[str, Any], key: str = "") -> str:
+        """Accept a job and return its id; a key that is queued, done or dead already gets the id it has."""
+
+    def lease(self) -> Letter | None:
+        """Take the oldest job that is due, for a while; None when there is none."""
+
+    def ack(self, letter: Letter) -> bool:
+        """Say that a job is done; False when the lease was lost to another worker."""
+
+    def fail(self, letter: Letter, error: str) -> bool:
+        """Give a job back with its error, to wait or to be a dead letter; False when the lease was lost."""
+
+    def renew(self, letter: Letter) -> bool:
+        """Hold a job for longer; False when the lease was lost to another worker."""
+
+    def waiting(self) -> list[Letter]:
+        """Return the jobs that are queued or leased."""
+
+    def dead(self) -> list[Letter]:
+        """Return the dead letters, oldest first."""
+
+    def counts(self) -> Counts:
+        """Return how many letters there are of each kind."""
+
+    def show(self, id: str) -> Letter:
+        """Return one dead letter; `UnknownLetterError` where there is none of this id."""
+
+    def retry(self, id: str) -> str:
+        """Queue a dead letter again, under a fresh id that is returned; its origin and its key stay."""
+
+    def drop(self, id: str) -> None:
+        """Forget a dead letter; its key is free again."""
+
+    def close(self) -> None:
+        """Let go of the file or the connection."""
+
+
+def opened(place: str, registry: CollectorRegistry | None = None, **settings: Any) -> Letters:
+    """Open a queue.
 
     Parameters
     ----------
-    path
-        The SQLite file, made when absent; beside it lie ``-wal`` and ``-shm``.
-    most
-        Tries after which a job becomes a dead letter; a lease that ran out counts as one.
-    visibility
-        Seconds after which a leased job is given to another worker.
-    base, longest
-        Seconds: a failed job waits a random time up to ``min(longest, base * 2**tries)`` (full jitter).
-    synchronous
-        "FULL": accepted jobs survive a power cut. "NORMAL": they survive the death of the process, and a power cut may
-        take back the last ones; far faster.
-    clock, chance
-        Seconds since the epoch, and a number from [0, 1).
+    place
+        A file, ``sqlite:///FILE``, ``redis://[USER:PASSWORD@]HOST[:PORT][/BASE]`` or ``nats://...``; ``?queue=NAME``
+        behind a URL keeps several queues apart.
+    registry
+        Where a broker's meters go, see `autoglm.kit.remote.Remote`.
+    settings
+        As `autoglm.kit.sqlite_letters.SQLiteLetters` knows them: ``most``, ``visibility``, ``base``, ``longest``,
+        ``keep``.
 
     Raises
     ------
     LetterError
-        The file cannot be opened, is no queue, or its disk is full.
+        It cannot be opened; the message names it, secrets masked.
+    OptionError
+        No queue can be there.
+    MissingExtraError
+        A broker's library is not installed.
     """
+    scheme, found, _ = place.partition("://")
+    if not found or place.startswith(FILE):
+        from autoglm.kit.sqlite_letters import SQLiteLetters
 
-    def __init__(
-        self,
-        path: str | Path,
-        *,
-        most: int = 5,
-        visibility: float = 300.0,
-        base: float = 1.0,
-        longest: float = 300.0,
-        synchronous: Literal["FULL", "NORMAL"] = "FULL",
-        clock: Callable[[], float] = time.time,
-        chance: Callable[[], float] = random.random,
-    ) -> None:
-        if synchronous not in ("FULL", "NORMAL"):
-            raise ValueError(f"synchronous is {synchronous!r}: it must be 'FULL' or 'NORMAL'")
-        self.path, self.most, self.visibility, self.base, self.longest = Path(path), most, visibility, base, longest
-        self._clock, self._chance, self._lock = clock, chance, threading.Lock()
-        with self._told():
-            self._base = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
-            self._base.execute("PRAGMA journal_mode = WAL")
-            self._base.execute(f"PRAGMA synchronous = {synchronous}")
-            self._base.executescript(TABLES)
+        return SQLiteLetters(Path(place.removeprefix(FILE)), **settings)
+    if SCHEMES.get(scheme) == "redis":
+        from autoglm.kit.redis_letters import RedisLetters
 
-    def put(self, body: dict[str, Any], key: str = "") -> str:
-        """Accept a job and return its id; a key that is queued, done or dead already gets the id it has.
+        return RedisLetters(place, registry=registry, **settings)
+    if SCHEMES.get(scheme) == "nats":
+        from autoglm.kit.nats_letters import NATSLetters
 
-        When this returns, the job is on the disk.
-        """
-        fresh = uuid.uuid4().hex
-        key = key or fresh
-        with self._change() as base:
-            for table in ("queue", "done", "dead"):
-                for (known,) in base.execute(f"SELECT id FROM {table} WHERE key = ?", (key,)):
-                    return str(known)
-            self._insert(base, fresh, key, json.dumps(body), fresh)
-        return fresh
-
-    def lease(self) -> Letter | None:
-        """Take the oldest job that is due, for `visibility` seconds; None when there is none."""
-        with self._change() as base:
-            now = self._clock()
-            self._bury_spent(base, now)
-            chosen = f"SELECT number FROM queue WHERE {READY} ORDER BY number LIMIT 1"
-            row = base.execute(
-                "UPDATE queue SET tries = tries + 1, lease = :lease, wait = :wait, ready = :now + :wait "
-                f"WHERE number = ({chosen}) RETURNING id, key, body, origin, tries, error, lease",
-                {"now": now, "wait": self.visibility, "lease": uuid.uuid4().hex},
-            ).fetchone()
-        return _letter(row) if row else None
-
-    def ack(self, letter: Letter) -> bool:
-        """Say that a job is done; False when the lease was lost to another worker."""
-        with self._change() as base:
-            gone = base.execute("DELETE FROM queue WHERE id = ? AND lease = ?", (letter.id, letter.lease)).rowcount
-            if gone:
-                base.execute("INSERT OR REPLACE INTO done VALUES (?, ?)", (letter.key, letter.id))
-        return bool(gone)
-
-    def fail(self, letter: Letter, error: str) -> bool:
-        """Give a job back with its error, to wait or to be a dead letter; False when the lease was lost."""
-        with self._change() as base:
-            now, wait = self._clock(), self._chance() * min(self.longest, self.base * 2.0**letter.tries)
-            held = base.execute(
-                "UPDATE queue SET error = ?, lease = '', wait = ?, ready = ? WHERE id = ? AND lease = ?",
-                (error, wait, now + wait, letter.id, letter.lease),
-            ).rowcount
-            if held and letter.tries >= self.most:
-                self._bury(base, "id = :id", {"id": letter.id, "now": now})
-        return bool(held)
-
-    def renew(self, letter: Letter) -> bool:
-        """Hold a job for another `visibility` seconds; False when the lease was lost to another worker."""
-        with self._change() as base:
-            told = (self.visibility, self._clock() + self.visibility, letter.id, letter.lease)
-            return bool(base.execute("UPDATE queue SET wait = ?, ready = ? WHERE id = ? AND lease = ?", told).rowcount)
-
-    def waiting(self) -> list[Letter]:
-        """Return the jobs that are queued or leased, oldest first."""
-        return self._read("SELECT id, key, body, origin, tries, error, lease FROM queue ORDER BY number")
-
-    def dead(self) -> list[Letter]:
-        """Return the dead letters, oldest first."""
-        return self._read("SELECT id, key, body, origin, tries, error, '' FROM dead ORDER BY time, rowid")
-
-    def show(self, id: str) -> Letter:
-        """Return one dead letter.
-
-        Raises
-        ------
-        UnknownLetterError
-            There is none of this id.
-        """
-        columns = "id, key, body, origin, tries, error, ''"
-        for letter in self._read(f"SELECT {columns} FROM dead WHERE id = ?", (id,)):
-            return letter
-        raise _unknown(id)
-
-    def retry(self, id: str) -> str:
-        """Queue a dead letter again, under a fresh id that is returned; its origin and its key stay."""
-        fresh, letter = uuid.uuid4().hex, self.show(id)
-        with self._change() as base:
-            if not base.execute("DELETE FROM dead WHERE id = ?", (id,)).rowcount:
-                raise _unknown(id)
-            self._insert(base, fresh, letter.key, json.dumps(letter.body), letter.origin)
-        return fresh
-
-    def drop(self, id: str) -> None:
-        """Forget a dead letter; its key is free again."""
-        with self._change() as base:
-            if not base.execute("DELETE FROM dead WHERE id = ?", (id,)).rowcount:
-                raise _unknown(id)
-
-    def close(self) -> None:
-        """Close the file."""
-        self._base.close()
-
-    def _insert(self, base: sqlite3.Connection, id: str, key: str, body: str, origin: str) -> None:
-        base.execute(
-            "INSERT INTO queue (id, key, body, origin, tries, error, ready, wait, lease) "
-            "VALUES (?, ?, ?, ?, 0, '', ?, 0, '')",
-            (id, key, body, origin, self._clock()),
-        )
-
-    def _bury_spent(self, base: sqlite3.Connection, now: float) -> None:
-        """Bury jobs whose last try never came back: their workers died with them."""
-        spent = {"now": now, "most": self.most}
-        unsaid = f"error = error || ' (try ' || tries || ' was never answered within {self.visibility:g} s)'"
-        here = f"{READY} AND tries >= :most AND lease != ''"
-        base.execute(f"UPDATE queue SET {unsaid} WHERE {here}", spent)
-        self._bury(base, here, spent)
-
-    def _bury(self, base: sqlite3.Connection, where: str, values: dict[str, Any]) -> None:
-        kept = "id, key, body, origin, tries, error"
-        base.execute(f"INSERT INTO dead SELECT {kept}, :now FROM queue WHERE {where}", values)
-        base.execute(f"DELETE FROM queue WHERE {where}", values)
-
-    def _read(self, query: str, values: tuple[str, ...] = ()) -> list[Letter]:
-        with self._lock, self._told():
-            return [_letter(row) for row in self._base.execute(query, values)]
-
-    @contextmanager
-    def _change(self) -> Iterator[sqlite3.Connection]:
-        """Hold one transaction: all of it, or nothing."""
-        with self._lock, self._told():
-            self._base.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._base
-                self._base.execute("COMMIT")
-            finally:
-                if self._base.in_transaction:
-                    self._base.execute("ROLLBACK")
-
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise LetterError(
-                f"queue {str(self.path)!r}: {error}; nothing that it had accepted is lost: free the disk or make the "
-                "file writable, then try again"
-            ) from error
+        return NATSLetters(place, registry=registry, **settings)
+    raise OptionError(f"queue {scheme}://...: expected a file, {FILE}FILE, redis://HOST/BASE or nats://HOST")
 
 
-def _unknown(id: str) -> UnknownLetterError:
+def wait(tries: int, base: float, longest: float, chance: Callable[[], float]) -> float:
+    """Return the seconds that a job waits after a failed try: full jitter."""
+    return chance() * min(longest, base * 2.0 ** min(tries, 60))
+
+
+def unknown(id: str) -> UnknownLetterError:
+    """Return the error that no dead letter has this id."""
     return UnknownLetterError(f"no dead letter has the id {id!r}; expected one that `autoglm dead list` shows")
-
-
-def _letter(row: tuple[Any, ...]) -> Letter:
-    id, key, body, origin, tries, error, lease = row
-    return Letter(id, key, json.loads(body), origin, tries, error, lease)

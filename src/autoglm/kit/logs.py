@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import MutableMapping
 from typing import Any, TextIO
 
 from autoglm.core.errors import MissingExtraError
+from autoglm.kit.traces import current, span_id, trace_id
 
 
 def logger(stream: TextIO | None = None, plain: bool | None = None) -> Any:
     """Return a structlog logger that writes to a stream.
+
+    A line written within a span of `autoglm.kit.traces`, or with ``traceparent=...``, has ``trace_id`` and ``span_id``.
 
     Parameters
     ----------
@@ -38,9 +42,19 @@ def logger(stream: TextIO | None = None, plain: bool | None = None) -> Any:
     return structlog.wrap_logger(
         structlog.PrintLogger(stream),
         processors=[
+            _traced,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             last,
         ],
     )
+
+
+def _traced(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Say which trace a line belongs to."""
+    traceparent = event.pop("traceparent", "") or current()
+    found = trace_id(traceparent)
+    if found:
+        event.update(trace_id=found, span_id=span_id(traceparent))
+    return event

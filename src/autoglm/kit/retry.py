@@ -26,7 +26,7 @@ def retry(
     name: str,
     *,
     on: tuple[type[Exception], ...] = (ConnectionError, TimeoutError),
-    attempts: int = 5,
+    attempts: int | None = 5,
     timeout: float = 45.0,
     base: float = 0.1,
     longest: float = 5.0,
@@ -44,7 +44,7 @@ def retry(
     on
         What is tried again; every other exception is raised at once.
     attempts, timeout
-        Tries, and seconds from the first on, after which it gives up.
+        Tries (None: any number), and seconds from the first on, after which it gives up.
     base, longest
         Seconds: try n waits a random time up to ``min(longest, base * 2**n)`` (full jitter).
     failures
@@ -70,7 +70,7 @@ def retry(
         tried += 1
         if failures:
             failures.labels(name).inc()
-        return float(chance() * min(longest, base * 2.0**tried))
+        return float(chance() * min(longest, base * 2.0 ** min(tried, 60)))
 
     for attempt in stamina.retry_context(on=wait, attempts=attempts, timeout=timeout):
         with attempt:

@@ -14,6 +14,7 @@ from autoglm.core.errors import MissingExtraError, OptionError, nearest
 PREFIX = "AUTOGLM_SERVE_"
 SECRETS = ("token",)
 _PASSWORD = re.compile(r"(?<=://)([^/@:]*):[^/]*@")
+LIVE = ("rows", "deadline", "drain")  # what a service that runs takes over; all else needs a restart
 
 try:
     from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
@@ -48,6 +49,7 @@ class ServeSettings(BaseModel):
         "shadow.sqlite", min_length=1, description="where the shadow writes: a file, or the URL of a base"
     )
     drift: bool | None = Field(None, description="compare rows with training's; by default where the folder can")
+    push: str | None = Field(None, description="Pushgateway that gets the meters, for instance http://gateway:9091")
 
     @model_validator(mode="after")
     def _consistent(self) -> ServeSettings:
@@ -104,6 +106,33 @@ def masked(settings: ServeSettings) -> dict[str, Any]:
 
 def _hidden(value: Any) -> Any:
     return _PASSWORD.sub(r"\1:***@", value) if isinstance(value, str) else value
+
+
+@dataclass(frozen=True)
+class Change:
+    """What other settings mean for a service that runs.
+
+    Parameters
+    ----------
+    settings
+        From now on.
+    taken
+        Names and new values, secrets hidden.
+    restart
+        Names of what is other only after a restart.
+    """
+
+    settings: ServeSettings
+    taken: dict[str, Any]
+    restart: tuple[str, ...]
+
+    @classmethod
+    def of(cls, old: ServeSettings, new: ServeSettings) -> Change:
+        """Compare settings."""
+        other = [name for name in ServeSettings.model_fields if getattr(old, name) != getattr(new, name)]
+        live = {name: getattr(new, name) for name in other if name in LIVE}
+        shown = {name: masked(new)[name] for name in live}
+        return cls(old.model_copy(update=live), shown, tuple(name for name in other if name not in LIVE))
 
 
 def _file(path: Path | None) -> dict[str, Any]:

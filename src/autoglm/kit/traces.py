@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from autoglm.core.errors import MissingExtraError
 
+_CURRENT: ContextVar[str] = ContextVar("traceparent", default="")
 _PARENT = re.compile(r"^00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}$")
 
 
@@ -16,6 +19,21 @@ def trace_id(traceparent: str) -> str:
     """Return the trace that a traceparent names; "" for none, or a wrong one."""
     found = _PARENT.match(traceparent)
     return found[1] if found and set(found[1]) != {"0"} else ""
+
+
+def span_id(traceparent: str) -> str:
+    """Return the span that a traceparent names; "" for none, or a wrong one."""
+    return traceparent.split("-")[2] if trace_id(traceparent) else ""
+
+
+def current() -> str:
+    """Return the traceparent of the span that is open here; "" outside of spans."""
+    return _CURRENT.get()
+
+
+def fresh() -> str:
+    """Return the traceparent of a new trace."""
+    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
 
 
 class Traces:
@@ -50,6 +68,15 @@ class Traces:
     @contextmanager
     def span(self, name: str, traceparent: str = "", **attributes: Any) -> Iterator[str]:
         """Make a span below a traceparent, or the current span; yield the traceparent to hand on."""
+        with self._below(name, traceparent, attributes) as inner:
+            before = _CURRENT.set(inner)
+            try:
+                yield inner
+            finally:
+                _CURRENT.reset(before)
+
+    @contextmanager
+    def _below(self, name: str, traceparent: str, attributes: dict[str, Any]) -> Iterator[str]:
         if self._tracer is None:
             yield traceparent
             return

@@ -11,6 +11,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import pandas as pd
@@ -19,8 +20,10 @@ from autoglm.bundle import MANIFEST
 from autoglm.core import reading
 from autoglm.core.errors import DataError, FolderError
 from autoglm.core.files import sha256, write_bytes
-from autoglm.kit.letters import Letter, Letters
+from autoglm.kit.letters import Letter, LetterError, Letters
+from autoglm.kit.traces import Traces
 from autoglm.predictor import Predictor
+from autoglm.serving.job_meters import JobMeters
 
 PART = 5_000  # rows answered between two looks at the lease
 LONGEST_ERROR = 500
@@ -30,8 +33,10 @@ class LostLeaseError(RuntimeError):
     """Another worker has the job: this one was thought dead."""
 
 
-def put(letters: Letters, folder: Path, rows: Path, out: Path, explain: bool = False) -> str:
+def put(letters: Letters, folder: Path, rows: Path, out: Path, explain: bool = False, *, traceparent: str = "") -> str:
     """Accept a job and return its id; the same predictor, rows and place again are the same job.
+
+    The job's span will stand below `traceparent`.
 
     Raises
     ------
@@ -48,32 +53,64 @@ def put(letters: Letters, folder: Path, rows: Path, out: Path, explain: bool = F
     reading.ending(out)
     body = {"folder": str(folder.resolve()), "rows": str(rows.resolve()), "out": str(out.resolve()), "explain": explain}
     told = body | {"predictor": sha256(folder / MANIFEST), "content": sha256(rows)}
-    return letters.put(body, hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest())
+    key = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+    return letters.put(body | {"traceparent": traceparent}, key)
 
 
-def work(letters: Letters, told: Callable[[Letter, str], None]) -> bool:
+def work(
+    letters: Letters,
+    told: Callable[[Letter, str], None],
+    traces: Traces | None = None,
+    meters: JobMeters | None = None,
+) -> bool:
     """Do the next job that is due; False when there is none.
 
     Parameters
     ----------
     told
-        Gets each finished or failed job, with "" or the error.
+        Gets each finished or failed job, with "" or the error, within the job's span.
+    traces, meters
+        None: none are made.
+
+    Raises
+    ------
+    LetterError
+        The queue cannot be reached. A job that was in hand comes again, unless it was said to be done.
     """
     letter = letters.lease()
     if letter is None:
         return False
+    started = perf_counter()
+    with (traces or Traces(None, "jobs")).span("job", letter.body.get("traceparent", ""), id=letter.id):
+        outcome = _done(letters, letter, told)
+    if meters is not None:
+        meters.ended(outcome, perf_counter() - started)
+    return True
+
+
+def _done(letters: Letters, letter: Letter, told: Callable[[Letter, str], None]) -> str:
+    """Do a job that is held, and say how it ended."""
     try:
-        run(letter.body, lambda: letters.renew(letter))
+        run(letter.body, lambda: _renewed(letters, letter))
     except LostLeaseError:
-        return True
+        return "lost"
     except Exception as error:
         words = f"{type(error).__name__}: {error}"[:LONGEST_ERROR]
         letters.fail(letter, words)
         told(letter, words)
-    else:
-        letters.ack(letter)
-        told(letter, "")
-    return True
+        return "failed"
+    if not letters.ack(letter):
+        return "lost"
+    told(letter, "")
+    return "done"
+
+
+def _renewed(letters: Letters, letter: Letter) -> bool:
+    """Hold a job for longer; where the queue cannot be asked, go on: nobody else can ask it either."""
+    try:
+        return letters.renew(letter)
+    except LetterError:
+        return True
 
 
 def run(body: dict[str, Any], renew: Callable[[], bool]) -> None:

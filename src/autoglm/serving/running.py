@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import socket
 import ssl
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -13,7 +16,8 @@ import uvicorn
 
 from autoglm.core.errors import AutoGLMError
 from autoglm.kit.meters import Meters
-from autoglm.kit.settings import ServeSettings, masked
+from autoglm.kit.push import Pusher
+from autoglm.kit.settings import Change, ServeSettings, Source, masked
 from autoglm.kit.traces import Traces
 from autoglm.serving import grpc, http
 from autoglm.serving.refusal import Reason, Refusal
@@ -24,6 +28,19 @@ LOOK = 1.0  # seconds between two looks at the folder
 
 class Running:
     """A service with its servers; use as a context manager.
+
+    Parameters
+    ----------
+    folder
+        A saved predictor.
+    settings
+        What it is told.
+    log
+        See `autoglm.kit.logs.logger`.
+    observers
+        Who looks on.
+    source
+        Where settings are read again on a wish to reload; None: they stay.
 
     Attributes
     ----------
@@ -38,8 +55,10 @@ class Running:
         A port cannot be listened on.
     """
 
-    def __init__(self, folder: Path, settings: ServeSettings, log: Any, observers: Any = ()) -> None:
-        self.settings, self.log = settings, log
+    def __init__(
+        self, folder: Path, settings: ServeSettings, log: Any, observers: Any = (), source: Source | None = None
+    ) -> None:
+        self.settings, self.log, self._source = settings, log, source
         meters = Meters()
         self.service = Service(folder, settings, meters, Traces(settings.otlp, f"autoglm-{settings.name}"), observers)
         self.http: int | None = None
@@ -49,6 +68,7 @@ class Running:
         self._web_thread: threading.Thread | None = None
         self._rpc: Any = None
         self._meters_server: Any = None
+        self._pushing = ExitStack()
         self._ended = threading.Event()
         self._reload = threading.Event()
 
@@ -82,10 +102,12 @@ class Running:
             except OSError as error:
                 raise _in_use("metrics", self.settings.host, self.settings.metrics, error) from error
             self._meters_server, self.metrics = server, server.server_port
+        if self.settings.push:
+            instance = f"{socket.gethostname()}:{os.getpid()}"
+            pusher = Pusher(self.settings.push, self.service.meters.registry, "autoglm", instance)
+            self._pushing.enter_context(pusher)
 
     def _serve_http(self) -> None:
-        import socket
-
         family = socket.AF_INET6 if ":" in self.settings.host else socket.AF_INET
         listener = socket.socket(family)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -118,7 +140,7 @@ class Running:
             raise Refusal(Reason.UNAVAILABLE, "http: the server did not start; the lines above say why")
 
     def reload(self) -> None:
-        """Read the folder again soon; the model that answers now goes on where that fails."""
+        """Read settings and folder again soon; the model that answers now goes on where that fails."""
         self._reload.set()
 
     def wait(self) -> None:
@@ -151,6 +173,7 @@ class Running:
         if self._meters_server is not None:
             self._meters_server.shutdown()
             self._meters_server.server_close()
+        self._pushing.close()
         self.service.close()
         self.log.info("ended")
 
@@ -161,11 +184,26 @@ class Running:
             if self._ended.is_set() or not (asked or self.service.changed()):
                 continue
             self._reload.clear()
+            if asked:
+                self._read_settings()
             try:
                 self.log.info("reloaded", version=self.service.reload())
             except AutoGLMError as error:
                 self.log.error("not reloaded: the model that answers goes on", reason=str(error))
                 self._reload.wait(10 * LOOK)
+
+    def _read_settings(self) -> None:
+        """Take over what other settings may change at once, and name what needs a restart."""
+        if self._source is None:
+            return
+        try:
+            change = Change.of(self.settings, self._source.read())
+        except AutoGLMError as error:
+            self.log.error("settings not read again: those of before go on", reason=str(error))
+            return
+        self.settings = self.service.settings = change.settings
+        if change.taken or change.restart:
+            self.log.info("settings read again", taken=change.taken, restart_needed=list(change.restart))
 
 
 def _check_certificates(settings: ServeSettings) -> None:

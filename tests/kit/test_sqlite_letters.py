@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from autoglm.kit.letters import LetterError, Letters
+from autoglm.kit.letters import LetterError
+from autoglm.kit.sqlite_letters import SQLiteLetters
 
 
 class Clock:
@@ -19,8 +20,8 @@ class Clock:
         return self.now
 
 
-def queue(path: Path, clock: Clock, **more: Any) -> Letters:
-    return Letters(path / "q.sqlite", clock=clock, chance=lambda: 1.0, synchronous="NORMAL", **more)
+def queue(path: Path, clock: Clock, **more: Any) -> SQLiteLetters:
+    return SQLiteLetters(path / "q.sqlite", clock=clock, chance=lambda: 1.0, synchronous="NORMAL", **more)
 
 
 def test_a_key_is_one_job_also_when_done_or_dead(tmp_path: Path) -> None:
@@ -109,8 +110,8 @@ def test_a_file_that_is_no_queue_is_told(tmp_path: Path) -> None:
 
 WORK = """
 import os, sys
-from autoglm.kit.letters import Letters
-letters = Letters(sys.argv[1], visibility=0.05, most=10**9, synchronous="NORMAL")
+from autoglm.kit.sqlite_letters import SQLiteLetters
+letters = SQLiteLetters(sys.argv[1], visibility=0.05, most=10**9, synchronous="NORMAL")
 for number in range(10**9):
     print("put", letters.put({}), flush=True)
     if number % 2 and (held := letters.lease()) and letters.ack(held):
@@ -137,3 +138,31 @@ def test_kill_9_at_any_moment_loses_no_accepted_job(tmp_path: Path) -> None:
     assert {id for word, id in told if word == "put"} <= waiting | done and not waiting & done
     acknowledged = [id for word, id in told if word == "ack"]
     assert len(set(acknowledged)) == len(acknowledged) > 0 and set(acknowledged) <= done
+
+
+def test_done_keys_are_forgotten_a_few_at_a_time(tmp_path: Path) -> None:
+    clock = Clock()
+    letters = queue(tmp_path, clock, keep=100)
+    for number in range(150):
+        letters.put({}, str(number))
+        held = letters.lease()
+        assert held and letters.ack(held)
+    clock.now += 101
+    for left in (51, 2):  # a hundred go with each acknowledgement, which itself adds one
+        letters.put({})
+        held = letters.lease()
+        assert held and letters.ack(held)
+        assert letters._base.execute("SELECT count(*) FROM done").fetchone() == (left,)
+
+
+def test_a_file_of_before_is_taken_over(tmp_path: Path) -> None:
+    base = sqlite3.connect(tmp_path / "q.sqlite")
+    base.execute("CREATE TABLE done (key TEXT PRIMARY KEY, id TEXT)")
+    base.execute("INSERT INTO done VALUES ('k', 'old')")
+    base.commit()
+    base.close()
+    clock = Clock()
+    letters = queue(tmp_path, clock, keep=100)
+    assert letters.put({}, "k") == "old"
+    queue(tmp_path, clock).close()
+    assert letters._base.execute("SELECT time FROM done").fetchone() == (1000.0,)

@@ -1,0 +1,36 @@
+"""The real servers of the benchmarks; a test whose server is not installed is skipped."""
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+
+import daemons
+from daemons import Server
+
+__all__ = ["BROKERS", "Server", "prometheus", "pushgateway", "redis", "rotel"]
+
+Given, Made = ParamSpec("Given"), TypeVar("Made")
+
+
+def skipping(make: Callable[Given, Made]) -> Callable[Given, Made]:
+    """Skip the test where a server is not installed."""
+
+    @wraps(make)
+    def made(*given: Given.args, **named: Given.kwargs) -> Made:
+        try:
+            return make(*given, **named)
+        except daemons.MissingProgramError as error:
+            pytest.skip(str(error))
+
+    return made
+
+
+BROKERS = {name: skipping(make) for name, make in daemons.BROKERS.items()}
+redis, rotel = skipping(daemons.redis), skipping(daemons.rotel)
+prometheus, pushgateway = skipping(daemons.prometheus), skipping(daemons.pushgateway)
