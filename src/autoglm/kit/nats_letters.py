@@ -12,6 +12,7 @@ import hashlib
 import json
 import random
 import threading
+import time
 import uuid
 from collections.abc import Callable, Coroutine
 from dataclasses import asdict, dataclass, replace
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 ANSWER = 5.0  # seconds for one request to the broker
 LOOK = 0.25  # seconds that a look into an empty queue takes
+RECALL = 5.0  # seconds between two looks for jobs that NATS forgot to give out
 WORKERS = "workers"
 FLIGHT = 100_000  # most jobs that are held or wait after a failure
 TAKEN = 10071  # NATS's word for: the subject has another message by now
@@ -98,6 +100,7 @@ class NATSLetters:
         self._nats: Any = None
         self._jobs: Any = None
         self._why: Exception | None = None
+        self._recalls = 0.0
         try:
             self._ask(self._connect)
         except BaseException:
@@ -245,10 +248,33 @@ class NATSLetters:
             try:
                 (message,) = await jobs.fetch(1, timeout=LOOK)
             except TimeoutError:
+                await self._recall()
                 return None
             letter = await self._taken(message)
             if letter is not None:
                 return letter
+
+    async def _recall(self) -> None:
+        """Give jobs out again that NATS has, but never gives out: a crash may leave its consumer behind its stream.
+
+        Those that have ended go; others are put once more, when nobody can hold them.
+        """
+        if time.monotonic() < self._recalls:
+            return
+        self._recalls = time.monotonic() + min(RECALL, self.visibility)
+        stream = await self._jets.stream_info(self._stream("queue"))
+        known = await self._jets.consumer_info(self._stream("queue"), WORKERS)
+        if stream.state.messages <= known.num_pending + known.num_ack_pending:
+            return
+        for stored in await self._all("queue"):
+            mark = _mark(stored.told["key"])
+            done, dead, held = [await self._last(kind, mark) for kind in ("done", "dead", "held")]
+            if done is not None or (dead is not None and dead.told["id"] != stored.told["replays"]):
+                await self._delete("queue", stored.number)
+            elif held is None or held.told["until"] + self.visibility < time.time():
+                again = await self._publish("queue", mark, stored.told, after=stored.number)
+                if again is not None:
+                    await self._delete("queue", stored.number)
 
     async def _taken(self, message: Any) -> Letter | None:
         """Hold a job that is given out; None where it has ended already, or was tried too often."""
@@ -268,24 +294,24 @@ class NATSLetters:
             await self._bury(replace(letter, tries=tries - 1, error=error + unsaid), message.reply)
             return None
         note = {"id": letter.id, "error": error, "tries": tries, "lease": uuid.uuid4().hex}
+        note["until"] = time.time() + self.visibility
         number = await self._publish("held", mark, note)
         return replace(letter, lease=f"{number} {message.reply}")
 
     async def _ack(self, letter: Letter) -> bool:
         mark, (number, reply) = _mark(letter.key), _lease(letter)
         told = {"id": letter.id, "lease": letter.lease}
-        if not await self._holds(mark, number):
-            return False
-        if await self._publish("done", mark, told, after=0) is None:
+        holds = await self._holds(mark, number)
+        if not holds or await self._publish("done", mark, told, after=0) is None:
             done = await self._last("done", mark)
-            if done is None or done.told != told:  # told already, and the answer was lost
+            if done is None or done.told != told:  # else it was said already, and the answer got lost
                 return False
         await self._end(reply, mark)
         return True
 
     async def _fail(self, letter: Letter, error: str, pause: float) -> bool:
         mark, (number, reply) = _mark(letter.key), _lease(letter)
-        note = {"id": letter.id, "error": error, "tries": letter.tries, "lease": ""}
+        note = {"id": letter.id, "error": error, "tries": letter.tries, "lease": "", "until": time.time() + pause}
         if await self._publish("held", mark, note, after=number) is None:
             return False
         if letter.tries >= self.most:

@@ -93,7 +93,7 @@ class RedisLetters:
 
     def ack(self, letter: Letter) -> bool:
         """Say that a job is done; False when the lease was lost to another worker."""
-        return bool(self._run(scripts.ACK, letter.id, letter.lease, _ms(self.keep)))
+        return bool(self._run(scripts.ACK, letter.id, letter.lease, _ms(self.keep), letter.key))
 
     def fail(self, letter: Letter, error: str) -> bool:
         """Give a job back with its error, to wait or to be a dead letter; False when the lease was lost."""

@@ -1,7 +1,8 @@
 """What a queue in Redis does, in Lua: each verb is one script, so it happens whole or not at all.
 
 A stream holds the ids of jobs that are due, and its consumer group who has them; `later` those that wait after a
-failure. Letters themselves are JSON in two hashes, `letters` and `buried`. `keys` and `done` say which id a key has.
+failure. Letters themselves are JSON in two hashes, `letters` and `buried`. `keys` and `done` say which id a key has;
+`done` has the lease too, so that a worker whose answer got lost may say once more that it is done.
 """
 
 NAMES = ("stream", "later", "letters", "buried", "keys", "done", "forget", "numbers")
@@ -53,7 +54,7 @@ end
 PUT = """
 local id, key, body = ARGV[1], ARGV[2], ARGV[3]
 local known = redis.call('HGET', keys, key) or redis.call('HGET', done, key)
-if known then return known end
+if known then return string.match(known, '^%S+') end
 queue({id = id, key = key, body = body, origin = id, tries = 0, error = '', lease = '', entry = ''})
 return id
 """
@@ -111,11 +112,12 @@ end
 
 ACK = """
 local letter, keep = held(ARGV[1], ARGV[2]), tonumber(ARGV[3])
-if not letter then return 0 end
+local told = ARGV[1] .. ' ' .. ARGV[2]
+if not letter then return redis.call('HGET', done, ARGV[4]) == told and 1 or 0 end
 release(letter)
 redis.call('HDEL', letters, letter.id)
 redis.call('HDEL', keys, letter.key)
-redis.call('HSET', done, letter.key, letter.id)
+redis.call('HSET', done, letter.key, told)
 redis.call('ZADD', forget, now, letter.key)
 for _, key in ipairs(redis.call('ZRANGEBYSCORE', forget, '-inf', now - keep, 'LIMIT', 0, 100)) do
   redis.call('HDEL', done, key)
