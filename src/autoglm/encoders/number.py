@@ -101,8 +101,7 @@ def fit(column: Column, seed: Seed) -> Number:
 
 
 def _single(values: NDArray[Any]) -> NDArray[np.float32]:
-    single: NDArray[np.float32] = np.minimum(np.maximum(values, -LARGEST), LARGEST).astype(np.float32)
-    return single
+    return np.asarray(np.minimum(np.maximum(values, -LARGEST), LARGEST), dtype=np.float32)
 
 
 def _values(column: Column, mark: numerals.Decimal) -> NDArray[Any]:
