@@ -1,0 +1,198 @@
+"""Where the choice among candidates meets Optuna: a base for samplers that read a study's trials and choose the next.
+
+What is chosen depends on the space, the trials in the order in which they ended, the seed and the trial's number;
+nothing is kept that another process could not compute again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import optuna
+from numpy.typing import NDArray
+from optuna.distributions import BaseDistribution
+from optuna.trial import FrozenTrial, TrialState
+
+from autoglm.core.errors import OptionError
+from autoglm.tuning import surrogate
+from autoglm.tuning.cube import Cube
+from autoglm.tuning.situation import FEATURES, UNKNOWN, Situation, Studies
+
+Array = NDArray[np.float64]
+Space = Mapping[str, BaseDistribution]
+
+MOST_TRIALS = 200  # trials above which Optuna's TPE chooses: a Gaussian process costs their cube
+MOST_PARAMETERS = 40  # parameters above which distances say nothing
+WINDOW = 10  # trials on which the belief must have been better than none
+WHO = "autoglm:chosen_by"  # of a trial's system attributes
+BELIEF = "autoglm:belief"  # the score that was expected of a trial
+
+MEAN = FEATURES.index("mean")
+ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+
+
+class CandidateSampler(optuna.samplers.BaseSampler):
+    """A sampler that draws candidates, judges each, and takes the one its choice prefers.
+
+    Conditional parameters, failed and infinite trials, changing bounds and parallel workers are understood. Where
+    Gaussian processes are of no use (more than 200 trials or 40 parameters, or a belief that told the last ten trials
+    worse than no belief would have) Optuna's TPE chooses; every trial says who chose it (`chosen_by`).
+
+    Parameters
+    ----------
+    choose
+        Given a situation of one study, logits (1, m); the largest is taken.
+    name
+        What `chosen_by` answers where ``choose`` chose.
+    seed
+        Of the candidates; the same seed and trials give the same suggestions, in any process.
+    trials
+        How many there will be, if that is known: the last ones are then spent on what is known to be good.
+    prior
+        Settings that were good on other data, best first; they are tried first and stay candidates.
+    """
+
+    def __init__(
+        self,
+        choose: Callable[[Situation], Array],
+        name: str,
+        seed: int | None = None,
+        trials: int | None = None,
+        prior: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
+        """Keep the options."""
+        if trials is not None and trials < 1:
+            raise OptionError(f"trials={trials}: expected a positive number, or None where it is not known")
+        self._choose, self._name, self._trials, self._prior = choose, name, trials, list(prior)
+        self._seed = int(np.random.default_rng(seed).integers(1 << 31))
+        self._independent = optuna.samplers.RandomSampler(seed=self._seed)
+        self._tpe = optuna.samplers.TPESampler(seed=self._seed, n_startup_trials=0, constant_liar=True)
+        self._carried: dict[tuple[Any, ...], tuple[list[int], surrogate.Scales]] = {}
+
+    def reseed_rng(self) -> None:
+        """Draw a new seed; Optuna calls this in each of several workers that share a sampler."""
+        self._seed = int(np.random.default_rng().integers(1 << 31))
+        self._independent.reseed_rng()
+        self._tpe.reseed_rng()
+
+    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """Return every parameter that a trial so far had, with its latest bounds."""
+        self._raise_error_if_multi_objective(study)
+        space: dict[str, BaseDistribution] = {}
+        for earlier in study.get_trials(deepcopy=False, states=(*ENDED, TrialState.RUNNING)):
+            if earlier.number != trial.number:
+                space.update(earlier.distributions)
+        return {k: space[k] for k in sorted(space) if not space[k].single()}
+
+    def sample_relative(self, study: optuna.Study, trial: FrozenTrial, search_space: Space) -> dict[str, Any]:
+        """Return settings for every parameter of the space; those that the trial doesn't ask for are left."""
+        if not search_space:
+            return {}
+        ended = study.get_trials(deepcopy=False, states=ENDED)
+        ended = sorted(ended, key=lambda t: (t.datetime_complete.timestamp() if t.datetime_complete else 0.0, t.number))
+        running = [
+            t for t in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)) if t.number != trial.number and t.params
+        ]
+        if len(ended) > MOST_TRIALS or len(search_space) > MOST_PARAMETERS or self._misled(study, ended):
+            self._say(study, trial, "tpe")
+            return self._tpe.sample_relative(study, trial, dict(search_space))
+        cube = Cube(search_space)
+        rng = np.random.default_rng([self._seed, trial.number])
+        studies = self._studies(study, cube, ended, running, rng)
+        untried = studies.priors[0]
+        if untried is not None and len(ended) + len(running) < len(self._prior):
+            self._say(study, trial, "prior")
+            return cube.settings(untried[0])
+        situation = studies.look()
+        chosen = int(self._choose(situation)[0].argmax())
+        self._say(study, trial, self._name, situation, chosen)
+        return cube.settings(situation.candidates[0, chosen])
+
+    def sample_independent(
+        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        """Return a value for a parameter that no earlier trial had: the prior's, else at random."""
+        self._raise_error_if_multi_objective(study)
+        started = trial.number < len(self._prior)
+        if started and param_name in self._prior[trial.number]:
+            value = self._prior[trial.number][param_name]
+            if param_distribution._contains(param_distribution.to_internal_repr(value)):
+                return value
+        return self._independent.sample_independent(study, trial, param_name, param_distribution)
+
+    def _studies(
+        self, study: optuna.Study, cube: Cube, ended: list[FrozenTrial], running: list[FrozenTrial], rng: Any
+    ) -> Studies:
+        """Return the study as the choice sees it; running trials count as mediocre, so that no other goes there."""
+        places, present = cube.places([t.params for t in (*ended, *running)])
+        losses = np.array([_loss(t, study.direction) for t in ended])
+        studies = Studies.start([cube], [rng], [self._trials or UNKNOWN], [self._untried(cube, places)])
+        n = len(ended)
+        studies.scales = self._scales(study, cube, [t.number for t in ended], places[:n], losses)
+        finite = losses[np.isfinite(losses)]
+        liar = float(np.median(finite)) if len(finite) else 0.0
+        studies.places, studies.present = places[None], present[None]
+        studies.losses = np.concatenate([losses, np.full(len(running), liar)])[None]
+        return studies
+
+    def _untried(self, cube: Cube, places: Array) -> Array | None:
+        """Return the places of the prior's settings that this space holds and no trial took."""
+        usable = [s for s in self._prior if any(name in s for name in cube.space)]
+        if not usable:
+            return None
+        prior = cube.snap(cube.places(usable)[0])
+        new = [p for p in prior if not len(places) or np.abs(places - p).max(1).min() > 1e-9]
+        return np.array(new) if new else None
+
+    def _scales(
+        self, study: optuna.Study, cube: Cube, numbers: list[int], places: Array, losses: Array
+    ) -> surrogate.Scales:
+        """Return the learned length-scales after these trials, going on from where they were last known."""
+        real = np.ones((1, len(cube.axes)), dtype=bool)
+        key = (study._study_id, *cube.space, str(list(cube.space.values())))
+        known, scales = self._carried.get(key, ([], surrogate.Scales.start(real)))
+        if numbers[: len(known)] != known:
+            known, scales = [], surrogate.Scales.start(real)
+        for n in range(len(known) + 1, len(numbers) + 1):
+            scores = surrogate.rank_scores(losses[None, :n])
+            scales.learn(surrogate.squares(places[None, :n], places[None, :n], cube.categorical[None]), scores, real)
+        self._carried = {key: (numbers, scales)}
+        return scales
+
+    def _misled(self, study: optuna.Study, ended: list[FrozenTrial]) -> bool:
+        """Return whether the last trials were told worse than by calling each one mediocre."""
+        losses = np.array([_loss(t, study.direction) for t in ended])
+        told = [i for i, t in enumerate(ended) if BELIEF in t.system_attrs][-WINDOW:]
+        if len(told) < WINDOW:
+            return False
+        actual = np.array([surrogate.rank_scores(losses[: i + 1])[i] for i in told])
+        believed = np.array([ended[i].system_attrs[BELIEF] for i in told])
+        return bool(((actual - believed) ** 2).sum() > (actual**2).sum())
+
+    def _say(
+        self, study: optuna.Study, trial: FrozenTrial, who: str, situation: Situation | None = None, chosen: int = 0
+    ) -> None:
+        """Keep with the trial who chose it and what was expected of it."""
+        storage, key = study._storage, trial._trial_id
+        storage.set_trial_system_attr(key, WHO, who)
+        if situation is not None and situation.features.any():
+            storage.set_trial_system_attr(key, BELIEF, float(situation.features[0, chosen, MEAN]))
+
+
+def chosen_by(trial: FrozenTrial) -> str:
+    """Return who chose a trial's settings: "policy", "improvement", "prior" or "tpe"; "random" for the first."""
+    return str(trial.system_attrs.get(WHO, "random"))
+
+
+def _loss(trial: FrozenTrial, direction: optuna.study.StudyDirection) -> float:
+    """Return what is to be minimised; a pruned trial counts with its last report, a failed one as the worst."""
+    value: float | None = None
+    if trial.state == TrialState.COMPLETE:
+        value = trial.values[0]
+    elif trial.state == TrialState.PRUNED and trial.intermediate_values:
+        value = trial.intermediate_values[max(trial.intermediate_values)]
+    if value is None or np.isnan(value):
+        return float("nan")
+    return -value if direction == optuna.study.StudyDirection.MAXIMIZE else value
