@@ -127,10 +127,10 @@ class CandidateSampler(optuna.samplers.BaseSampler):
     ) -> Studies:
         """Return the study as the choice sees it; running trials count as mediocre, so that no other goes there."""
         places, present = cube.places([t.params for t in (*ended, *running)])
-        losses = np.array([_loss(t, study.direction) for t in ended])
+        losses = standings(ended, study.direction)
         studies = Studies.start([cube], [rng], [self._trials or UNKNOWN], [self._untried(cube, places)])
         n = len(ended)
-        studies.scales = self._scales(study, cube, [t.number for t in ended], places[:n], losses)
+        studies.scales = self._scales(study, cube, ended, places[:n])
         finite = losses[np.isfinite(losses)]
         liar = float(np.median(finite)) if len(finite) else 0.0
         studies.places, studies.present = places[None], present[None]
@@ -146,28 +146,26 @@ class CandidateSampler(optuna.samplers.BaseSampler):
         new = [p for p in prior if not len(places) or np.abs(places - p).max(1).min() > 1e-9]
         return np.array(new) if new else None
 
-    def _scales(
-        self, study: optuna.Study, cube: Cube, numbers: list[int], places: Array, losses: Array
-    ) -> surrogate.Scales:
+    def _scales(self, study: optuna.Study, cube: Cube, ended: list[FrozenTrial], places: Array) -> surrogate.Scales:
         """Return the learned length-scales after these trials, going on from where they were last known."""
+        numbers = [t.number for t in ended]
         real = np.ones((1, len(cube.axes)), dtype=bool)
         key = (study._study_id, *cube.space, str(list(cube.space.values())))
         known, scales = self._carried.get(key, ([], surrogate.Scales.start(real)))
         if numbers[: len(known)] != known:
             known, scales = [], surrogate.Scales.start(real)
         for n in range(len(known) + 1, len(numbers) + 1):
-            scores = surrogate.rank_scores(losses[None, :n])
+            scores = surrogate.rank_scores(standings(ended[:n], study.direction)[None])
             scales.learn(surrogate.squares(places[None, :n], places[None, :n], cube.categorical[None]), scores, real)
         self._carried = {key: (numbers, scales)}
         return scales
 
     def _misled(self, study: optuna.Study, ended: list[FrozenTrial]) -> bool:
         """Return whether the last trials were told worse than by calling each one mediocre."""
-        losses = np.array([_loss(t, study.direction) for t in ended])
         told = [i for i, t in enumerate(ended) if BELIEF in t.system_attrs][-WINDOW:]
         if len(told) < WINDOW:
             return False
-        actual = np.array([surrogate.rank_scores(losses[: i + 1])[i] for i in told])
+        actual = np.array([surrogate.rank_scores(standings(ended[: i + 1], study.direction))[i] for i in told])
         believed = np.array([ended[i].system_attrs[BELIEF] for i in told])
         return bool(((actual - believed) ** 2).sum() > (actual**2).sum())
 
@@ -186,13 +184,24 @@ def chosen_by(trial: FrozenTrial) -> str:
     return str(trial.system_attrs.get(WHO, "random"))
 
 
-def _loss(trial: FrozenTrial, direction: optuna.study.StudyDirection) -> float:
-    """Return what is to be minimised; a pruned trial counts with its last report, a failed one as the worst."""
-    value: float | None = None
-    if trial.state == TrialState.COMPLETE:
-        value = trial.values[0]
-    elif trial.state == TrialState.PRUNED and trial.intermediate_values:
-        value = trial.intermediate_values[max(trial.intermediate_values)]
-    if value is None or np.isnan(value):
-        return float("nan")
-    return -value if direction == optuna.study.StudyDirection.MAXIMIZE else value
+def standings(trials: Sequence[FrozenTrial], direction: optuna.study.StudyDirection) -> Array:
+    """Return numbers (n,) that order trials, lower is better: their losses, or how often each loses to another.
+
+    Pruned trials cannot be compared by value: two trials are compared at the last step that both reached, and the
+    number is the share of comparisons lost. What failed, or has no value, is NaN: worst.
+    """
+    sign = -1.0 if direction == optuna.study.StudyDirection.MAXIMIZE else 1.0
+    final = np.array([sign * t.values[0] if t.state == TrialState.COMPLETE and t.values else np.nan for t in trials])
+    if not any(t.state == TrialState.PRUNED and t.intermediate_values for t in trials):
+        return final
+    steps = sorted({step for t in trials for step in t.intermediate_values})
+    curves = np.array([[sign * t.intermediate_values.get(s, np.nan) for s in steps] for t in trials])
+    curves = np.clip(np.column_stack([curves, final]), -1e300, 1e300)
+    lost = np.full((len(trials), len(trials)), np.nan)
+    for column in curves.T:
+        gap = column[:, None] - column[None]
+        lost = np.where(np.isnan(gap), lost, (gap > 0) + (gap == 0) / 2)
+    np.fill_diagonal(lost, np.nan)
+    known = ~np.isnan(lost)
+    share = np.where(known, lost, 0.0).sum(1) / np.maximum(known.sum(1), 1)
+    return np.where(np.isnan(curves).all(1), np.nan, np.where(known.any(1), share, 0.5))

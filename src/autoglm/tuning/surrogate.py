@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import erfcx, ndtri
+from scipy.special import erfcx, ndtr, ndtri
 
 Array = NDArray[np.float64]
 Floats = NDArray[np.floating[Any]]  # single precision between trials and candidates, which is most of the work
@@ -65,7 +65,7 @@ def log_improvement(mean: Array, deviation: Array, best: Array) -> Array:
     far = np.minimum(x, -1.0)
     near = np.maximum(x, -1.0)
     density = np.exp(-near * near / 2) / np.sqrt(2 * np.pi)
-    close = np.log(density + near * 0.5 * erfcx(-near / np.sqrt(2)) * np.exp(-near * near / 2))
+    close = np.log(density + near * ndtr(near))
     tail = np.maximum(1 - np.sqrt(np.pi / 2) * -far * erfcx(-far / np.sqrt(2)), 1e-300)
     tail = np.where(far < -1e3, 1 / (far * far), tail)
     return np.asarray(
