@@ -50,6 +50,8 @@ from autoglm.tuning.situation import FEATURES, UNKNOWN, Situation, Studies
 Array = NDArray[np.float64]
 BINS = 16  # of the guess how a trial will rank
 HIDDEN = 64
+PARTS = 2  # of an iteration's tasks, each played by one process
+THREADS = 2  # of the steps on the loss
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class Plan:
     """Everything that decides a training; it is kept in the weights' record."""
 
     seed: int = 1
-    iterations: int = 300
+    iterations: int = 120
     instances: int = 16  # tasks an iteration
     group: int = 3  # studies a task
     shortest: int = 20  # trials of a study, drawn per iteration
@@ -68,12 +70,12 @@ class Plan:
     clip: float = 0.2
     epochs: int = 3
     batch: int = 256
-    rate: float = 1e-3
+    rate: float = 3e-3
     value: float = 0.25
-    entropy: float = 0.003
+    entropy: float = 0.001
     auxiliary: float = 0.1
     floor: float = 1e-3  # e of the reward
-    sharpness: float = 1.0  # logarithm of a, at first
+    sharpness: float = 2.0  # logarithm of a, at first
     shuffled: bool = False  # rewards of other studies: nothing can be learned (an honesty check)
     without: str = ""  # a group of tasks left out
 
@@ -200,16 +202,15 @@ def _tensors(situation: Situation) -> tuple[Any, Any, Any]:
     )
 
 
-def worker(plan: Plan, state: dict[str, Any], iteration: int, part: int, parts: int, data: str) -> tuple[Rollout, Array]:
-    """Play a part of an iteration's tasks with the weights of its beginning; also what improvement alone would reach."""
+def worker(plan: Plan, state: dict[str, Any], iteration: int, part: int, data: str) -> Rollout:
+    """Play a part of an iteration's tasks with the weights of its beginning."""
     torch.set_num_threads(1)
     network = Network(plan.sharpness)
     network.load_state_dict(state)
-    drawn = draw_tasks(plan, iteration, data)[part::parts]
+    drawn = draw_tasks(plan, iteration, data)[part::PARTS]
     trials = int(np.random.default_rng([plan.seed, iteration, 5]).integers(plan.shortest, plan.longest + 1))
     seed = [plan.seed, iteration, part]
-    rollout = play(plan, drawn, trials, seed, sampled(network, seed))
-    return rollout, np.log(rollout.regret[-1] + plan.floor)
+    return play(plan, drawn, trials, seed, sampled(network, seed))
 
 
 def joined(parts: Sequence[Rollout]) -> Rollout:
@@ -314,15 +315,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder of checkpoints, curve and weights")
     parser.add_argument("--data", default=DATA, help="folder with the surrogates")
-    parser.add_argument("--processes", type=int, default=2)
     for name, default in asdict(Plan()).items():
         kind = {"action": "store_true"} if isinstance(default, bool) else {"type": type(default), "default": default}
         parser.add_argument(f"--{name}", **kind)
     given = vars(parser.parse_args())
-    out, data, processes = given.pop("out"), str(given.pop("data")), given.pop("processes")
+    out, data = given.pop("out"), str(given.pop("data"))
     plan = Plan(**given)
     out.mkdir(parents=True, exist_ok=True)
-    torch.set_num_threads(1)
+    torch.set_num_threads(THREADS)
     torch.manual_seed(plan.seed)
     network = Network(plan.sharpness)
     optimiser = torch.optim.Adam(network.parameters(), lr=plan.rate)
@@ -333,21 +333,20 @@ def main() -> None:
         network.load_state_dict(stored["network"])
         optimiser.load_state_dict(stored["optimiser"])
         first, seconds, transitions = stored["iteration"], stored["seconds"], stored["transitions"]
-    with ProcessPoolExecutor(processes) as pool, (out / "curve.jsonl").open("a") as curve:
+    with ProcessPoolExecutor(PARTS) as pool, (out / "curve.jsonl").open("a") as curve:
         for iteration in range(first, plan.iterations):
             begun = time.perf_counter()
             for group in optimiser.param_groups:
                 group["lr"] = plan.rate * (1 - 0.9 * iteration / plan.iterations)
             state = network.state_dict()
-            jobs = [pool.submit(worker, plan, state, iteration, p, 2, data) for p in range(2)]
-            parts = [job.result() for job in jobs]
-            rollout = joined([r for r, _ in parts])
+            jobs = [pool.submit(worker, plan, state, iteration, p, data) for p in range(PARTS)]
+            rollout = joined([job.result() for job in jobs])
             seen = update(plan, network, optimiser, rollout, [plan.seed, iteration])
             transitions += rollout.actions.numel()
             seconds += time.perf_counter() - begun
             line = {
-                "iteration": iteration, "trials": len(rollout.actions), "sharpness": float(network.sharpness.exp()),
-                "log_regret": float(np.concatenate([r for _, r in parts]).mean()), "seconds": round(seconds, 1), **seen,
+                "iteration": iteration, "trials": len(rollout.actions), "sharpness": float(network.sharpness.detach().exp()),
+                "log_regret": float(np.log(rollout.regret[-1] + plan.floor).mean()), "seconds": round(seconds, 1), **seen,
             }  # fmt: skip
             curve.write(json.dumps(line) + "\n")
             curve.flush()
