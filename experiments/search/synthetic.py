@@ -116,7 +116,9 @@ def _function(rng: np.random.Generator, cube: Cube) -> Any:
         inner = spread(places)
         away = (np.abs(inner - optimum) ** 2 * scale).sum(1) ** power
         waves = np.cos(inner @ weights + shift)
-        value = waves @ mixing if kind != "network" else np.tanh(np.tanh(inner @ weights - shift + 3) @ second * 2) @ mixing
+        value = (
+            waves @ mixing if kind != "network" else np.tanh(np.tanh(inner @ weights - shift + 3) @ second * 2) @ mixing
+        )
         value = (0.3 * value if kind == "bowl" else value) + (bowl + (kind == "bowl")) * away
         if warp == "exp":
             value = np.exp(1.5 * value)

@@ -7,10 +7,10 @@ instances; never one of the held-out list), each task by GROUP studies, so that 
 study's luck. The reward is the drop of the logarithm of normalised regret:
 
     r_t = log(R_{t-1} + e) - log(R_t + e)
-    A_t = sum_k (gamma lambda)^k (r_{t+k} + gamma V_{t+k+1} - V_{t+k})                 generalised advantage (eq. 1)
-    L   = -E min(q A, clip(q, 1 - c, 1 + c) A) + w_v (V - G)^2 - w_h H + w_x X,  q = pi / pi_old      (eq. 2)
+    A_t = sum_k (gamma lambda)^k (r_{t+k} + gamma V_{t+k+1} - V_{t+k})          (1)
+    L   = -E min(q A, clip(q, 1 - c, 1 + c) A) + w_v (V - G)^2 - w_h H + w_x X  (2)
 
-with X the cross-entropy of a guess how the chosen trial will rank among those before it. One checkpoint per iteration;
+with q = pi / pi_old and X the cross-entropy of a guess how the chosen trial will rank among those before it. One checkpoint per iteration;
 the same call goes on after a kill, and a seed gives the same weights.
 
 Sources: Schulman et al., *Proximal Policy Optimization Algorithms* (2017) and *High-Dimensional Continuous Control Using
@@ -44,7 +44,6 @@ from synthetic import synthetic_task
 from tasks import DATA, tasks
 
 from autoglm.tuning.cube import Cube
-from autoglm.tuning.policy import by_improvement
 from autoglm.tuning.situation import FEATURES, UNKNOWN, Situation, Studies
 
 Array = NDArray[np.float64]
@@ -294,7 +293,12 @@ def update(plan: Plan, network: Network, optimiser: Any, rollout: Rollout, seed:
             loss.backward()
             nn.utils.clip_grad_norm_(network.parameters(), 0.5)
             optimiser.step()
-            for name, x in (("clipped", (ratio != clipped).float().mean()), ("entropy", entropy), ("value", misfit), ("auxiliary", guess)):
+            for name, x in (
+                ("clipped", (ratio != clipped).float().mean()),
+                ("entropy", entropy),
+                ("value", misfit),
+                ("auxiliary", guess),
+            ):
                 sums[name].append(float(x.detach()))
     return {k: float(np.mean(v)) for k, v in sums.items()}
 
@@ -345,18 +349,26 @@ def main() -> None:
             transitions += rollout.actions.numel()
             seconds += time.perf_counter() - begun
             line = {
-                "iteration": iteration, "trials": len(rollout.actions), "sharpness": float(network.sharpness.detach().exp()),
-                "log_regret": float(np.log(rollout.regret[-1] + plan.floor).mean()), "seconds": round(seconds, 1), **seen,
-            }  # fmt: skip
+                "iteration": iteration,
+                "trials": len(rollout.actions),
+                "sharpness": float(network.sharpness.detach().exp()),
+                "log_regret": float(np.log(rollout.regret[-1] + plan.floor).mean()),
+                "seconds": round(seconds, 1),
+                **seen,
+            }
             curve.write(json.dumps(line) + "\n")
             curve.flush()
-            torch.save(
-                {"network": network.state_dict(), "optimiser": optimiser.state_dict(), "iteration": iteration + 1,
-                 "seconds": seconds, "transitions": transitions}, checkpoint.with_suffix(".partial"),
-            )  # fmt: skip
+            state = {"network": network.state_dict(), "optimiser": optimiser.state_dict()}
+            spent = {"iteration": iteration + 1, "seconds": seconds, "transitions": transitions}
+            torch.save(state | spent, checkpoint.with_suffix(".partial"))
             os.replace(checkpoint.with_suffix(".partial"), checkpoint)
             if iteration % 10 == 9 or iteration + 1 == plan.iterations:
-                export(network, plan, out / "policy.npz", {"iterations": iteration + 1, "transitions": transitions, "seconds": round(seconds)})
+                export(
+                    network,
+                    plan,
+                    out / "policy.npz",
+                    {"iterations": iteration + 1, "transitions": transitions, "seconds": round(seconds)},
+                )
                 print(line, flush=True)
 
 

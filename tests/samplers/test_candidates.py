@@ -110,7 +110,9 @@ def test_failures_infinities_and_bounds_that_change_are_lived_with(sampler: Call
 
 def test_a_prior_comes_first_and_a_maximum_is_found(sampler: Callable[..., CandidateSampler]) -> None:
     prior = [{"x": 0.71}, {"x": 0.25}]
-    study = run(sampler(seed=1, prior=prior), 12, lambda t: -((t.suggest_float("x", 0, 1) - 0.7) ** 2), direction="maximize")
+    study = run(
+        sampler(seed=1, prior=prior), 12, lambda t: -((t.suggest_float("x", 0, 1) - 0.7) ** 2), direction="maximize"
+    )
     assert [t.params["x"] for t in study.trials[:2]] == [0.71, 0.25]
     assert study.best_value > -1e-4
 

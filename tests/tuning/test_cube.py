@@ -43,7 +43,9 @@ def test_what_a_trial_lacks_or_a_space_no_longer_knows_is_absent() -> None:
     assert places[1, 0] == 1.0  # bounds that changed: at the wall
 
 
-@pytest.mark.parametrize("distribution", [IntDistribution(3, 3), FloatDistribution(2.0, 2.0), FloatDistribution(1.0, 1.0, log=True)])
+@pytest.mark.parametrize(
+    "distribution", [IntDistribution(3, 3), FloatDistribution(2.0, 2.0), FloatDistribution(1.0, 1.0, log=True)]
+)
 def test_an_axis_of_one_value_has_that_value(distribution: BaseDistribution) -> None:
     cube = Cube({"x": distribution})
     assert cube.settings(cube.snap(np.array([[0.9]]))[0])["x"] == distribution.low  # type: ignore[attr-defined]

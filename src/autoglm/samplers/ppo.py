@@ -16,8 +16,8 @@ class PPOSampler(CandidateSampler):
     """An Optuna sampler that learned, on hundreds of other searches, which candidate to try next.
 
     Its policy (`autoglm.tuning.policy`) starts from expected improvement and departs from it where that paid on the
-    tasks of its training; it knows nothing of a space but the kinds of its parameters, so any space will do. No torch is
-    needed. See `CandidateSampler` for what it understands and when it steps back.
+    tasks of its training; it knows nothing of a space but the kinds of its parameters, so any space will do. No torch
+    is needed. See `CandidateSampler` for what it understands and when it steps back.
 
     Parameters
     ----------

@@ -55,7 +55,7 @@ class Axis:
             return np.full(np.shape(internal), ABSENT)
         with np.errstate(divide="ignore", invalid="ignore"):
             inner = np.log(internal) if self.log else internal
-        return np.clip((inner - low) / (high - low), 0.0, 1.0)
+        return np.asarray(np.clip((inner - low) / (high - low), 0.0, 1.0))
 
     def value(self, place: NDArray[np.float64]) -> NDArray[np.float64]:
         """Map places in [0, 1] to the nearest values that the parameter can take, categories by their number."""
@@ -63,7 +63,7 @@ class Axis:
         inner = low + np.clip(place, 0.0, 1.0) * (high - low)
         raw = np.exp(inner) if self.log else inner
         if self.choices:
-            return np.clip(np.round(raw), 0, self.choices - 1)
+            return np.asarray(np.clip(np.round(raw), 0, self.choices - 1))
         numbers = self.distribution
         assert isinstance(numbers, (FloatDistribution, IntDistribution))
         if self.step:
@@ -88,7 +88,7 @@ class Cube:
         return np.array([axis.choices > 0 for axis in self.axes], dtype=bool)
 
     def places(self, settings: Sequence[Mapping[str, Any]]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """Return the places (n, d) of settings and which parameters (n, d) they have; what is absent is in the middle."""
+        """Return the places (n, d) of settings, the middle for what is absent, and what (n, d) is present."""
         places = np.full((len(settings), len(self.axes)), ABSENT)
         present = np.zeros(places.shape, dtype=bool)
         for j, (name, axis) in enumerate(zip(self.space, self.axes, strict=True)):

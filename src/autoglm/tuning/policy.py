@@ -52,7 +52,9 @@ class Policy:
             record = json.loads(str(stored["record"]))
             weights = {k: stored[k].astype(float) for k in stored.files if k != "record"}
         if record["features"] != list(FEATURES):
-            raise OptionError(f"the policy {path} reads features {record['features']}, this version makes {list(FEATURES)}")
+            raise OptionError(
+                f"the policy {path} reads features {record['features']}, this version makes {list(FEATURES)}"
+            )
         return cls(weights, record)
 
     @property

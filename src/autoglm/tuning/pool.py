@@ -16,9 +16,7 @@ SEEDS = 4  # places round which the second round looks
 GOOD = 0.2  # share of the trials that parents are taken from
 
 
-def first_round(
-    cube: Cube, places: Array, scores: Array, rng: np.random.Generator
-) -> tuple[Array, NDArray[np.int64]]:
+def first_round(cube: Cube, places: Array, scores: Array, rng: np.random.Generator) -> tuple[Array, NDArray[np.int64]]:
     """Return candidates (m, d), snapped, and where each comes from (m,), an index into ORIGINS.
 
     ``places`` (n, d) and ``scores`` (n,), lower is better, are the trials so far; without any all are uniform.
@@ -90,7 +88,7 @@ def _favoured(rng: np.random.Generator, good: NDArray[np.int64], size: int) -> N
 def _crossed(places: Array, good: NDArray[np.int64], size: int, rng: np.random.Generator) -> Array:
     """Return children that take every parameter from one of two good parents."""
     mother, father = places[rng.choice(good, size)], places[rng.choice(good, size)]
-    return np.where(rng.random(mother.shape) < 0.5, mother, father)
+    return np.asarray(np.where(rng.random(mother.shape) < 0.5, mother, father))
 
 
 def _scanned(cube: Cube, best: Array, size: int, rng: np.random.Generator) -> Array:
@@ -101,9 +99,7 @@ def _scanned(cube: Cube, best: Array, size: int, rng: np.random.Generator) -> Ar
     return scanned
 
 
-def _parzen(
-    cube: Cube, places: Array, good: NDArray[np.int64], size: int, rng: np.random.Generator
-) -> Array:
+def _parzen(cube: Cube, places: Array, good: NDArray[np.int64], size: int, rng: np.random.Generator) -> Array:
     """Return draws from the density of the good trials, parameter by parameter."""
     d = places.shape[1]
     parents = places[rng.choice(good, (size, d)), np.arange(d)]

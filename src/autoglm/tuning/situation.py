@@ -147,7 +147,12 @@ class Studies:
         return Situation(candidates, improvement, features, valid)
 
     def _situation(
-        self, belief: surrogate.Belief, judged: _Judged, candidates: Array, origin: NDArray[np.int64], there: NDArray[np.bool_]
+        self,
+        belief: surrogate.Belief,
+        judged: _Judged,
+        candidates: Array,
+        origin: NDArray[np.int64],
+        there: NDArray[np.bool_],
     ) -> Situation:
         """Assemble what a policy reads."""
         n = self.losses.shape[1]

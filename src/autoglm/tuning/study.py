@@ -93,7 +93,9 @@ class CandidateSampler(optuna.samplers.BaseSampler):
         ended = study.get_trials(deepcopy=False, states=ENDED)
         ended = sorted(ended, key=lambda t: (t.datetime_complete.timestamp() if t.datetime_complete else 0.0, t.number))
         running = [
-            t for t in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)) if t.number != trial.number and t.params
+            t
+            for t in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+            if t.number != trial.number and t.params
         ]
         if len(ended) > MOST_TRIALS or len(search_space) > MOST_PARAMETERS or self._misled(study, ended):
             self._say(study, trial, "tpe")

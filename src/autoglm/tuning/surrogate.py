@@ -126,7 +126,7 @@ class Scales:
 
 def _prior(real: NDArray[np.bool_]) -> Array:
     """Return the log inverse length-scale (B,) that is expected before any trial."""
-    return -np.log(0.5 * np.sqrt(real.sum(1)))
+    return np.asarray(-np.log(0.5 * np.sqrt(real.sum(1))))
 
 
 @dataclass
@@ -169,7 +169,9 @@ class Belief:
         """Return the correlations (B, K, n, m) of all processes, given squared distances (B, n, m, d)."""
         count = self.real.sum(1).astype(between.dtype)
         equal = np.where(self.real, 1 / count[:, None], 0)
-        weights = np.stack([equal / SHORT**2, equal / LONG**2, np.exp(2 * self.scales.weights)], -1).astype(between.dtype)
+        weights = np.stack([equal / SHORT**2, equal / LONG**2, np.exp(2 * self.scales.weights)], -1).astype(
+            between.dtype
+        )
         b, n, m, d = between.shape
         distances = between.reshape(b, n * m, d) @ weights
         correlations = np.empty((b, len(NAMES), n, m), between.dtype)
