@@ -10,11 +10,11 @@ study's luck. The reward is the drop of the logarithm of normalised regret:
     A_t = sum_k (gamma lambda)^k (r_{t+k} + gamma V_{t+k+1} - V_{t+k})          (1)
     L   = -E min(q A, clip(q, 1 - c, 1 + c) A) + w_v (V - G)^2 - w_h H + w_x X  (2)
 
-with q = pi / pi_old and X the cross-entropy of a guess how the chosen trial will rank among those before it. One checkpoint per iteration;
-the same call goes on after a kill, and a seed gives the same weights.
+with q = pi / pi_old and X the cross-entropy of a guess how the chosen trial will rank among those before it. One
+checkpoint per iteration; the same call goes on after a kill, and a seed gives the same weights.
 
-Sources: Schulman et al., *Proximal Policy Optimization Algorithms* (2017) and *High-Dimensional Continuous Control Using
-Generalized Advantage Estimation* (2016); the layout of one file is CleanRL's; the guess of the rank after Maraval et al.,
+Sources: Schulman et al., *Proximal Policy Optimization Algorithms* (2017) and *High-Dimensional Continuous Control
+Using Generalized Advantage Estimation* (2016); one file, as in CleanRL; the guess of the rank after Maraval et al.,
 *End-to-End Meta-Bayesian Optimisation with Transformer Neural Processes* (2023).
 """
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from autoglm.core.seed import Seed
+from autoglm.tuning.pausing import PausePruner
 from autoglm.tuning.policy import by_improvement
 from autoglm.tuning.study import CandidateSampler
 
@@ -26,10 +27,14 @@ class PoolSampler(CandidateSampler):
     """
 
     def __init__(
-        self, seed: int | None = None, trials: int | None = None, prior: Sequence[Mapping[str, Any]] = ()
+        self,
+        seed: int | None = None,
+        trials: int | None = None,
+        prior: Sequence[Mapping[str, Any]] = (),
+        resume: PausePruner | None = None,
     ) -> None:
         """Keep the options, which are those of `CandidateSampler`."""
-        super().__init__(by_improvement, "improvement", seed, trials, prior)
+        super().__init__(by_improvement, "improvement", seed, trials, prior, resume)
 
 
 def sampler(seed: Seed) -> PoolSampler:

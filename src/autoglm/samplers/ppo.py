@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from autoglm.core.seed import Seed
+from autoglm.tuning.pausing import PausePruner
 from autoglm.tuning.policy import Policy
 from autoglm.tuning.study import CandidateSampler
 
@@ -21,7 +22,7 @@ class PPOSampler(CandidateSampler):
 
     Parameters
     ----------
-    seed, trials, prior
+    seed, trials, prior, resume
         As for `CandidateSampler`.
     weights
         Another policy's file, as `experiments/search/train.py` writes it.
@@ -41,11 +42,12 @@ class PPOSampler(CandidateSampler):
         seed: int | None = None,
         trials: int | None = None,
         prior: Sequence[Mapping[str, Any]] = (),
+        resume: PausePruner | None = None,
         weights: str | Path | None = None,
     ) -> None:
         """Read the weights."""
         self.policy = _shipped() if weights is None else Policy.read(weights)
-        super().__init__(self.policy.logits, "policy", seed, trials, prior)
+        super().__init__(self.policy.logits, "policy", seed, trials, prior, resume)
 
 
 @cache

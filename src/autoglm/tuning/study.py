@@ -18,6 +18,7 @@ from optuna.trial import FrozenTrial, TrialState
 from autoglm.core.errors import OptionError
 from autoglm.tuning import surrogate
 from autoglm.tuning.cube import Cube
+from autoglm.tuning.pausing import RESUMED, PausePruner, merged, resumed_from
 from autoglm.tuning.situation import FEATURES, UNKNOWN, Situation, Studies
 
 Array = NDArray[np.float64]
@@ -52,6 +53,8 @@ class CandidateSampler(optuna.samplers.BaseSampler):
         How many there will be, if that is known: the last ones are then spent on what is known to be good.
     prior
         Settings that were good on other data, best first; they are tried first and stay candidates.
+    resume
+        The study's pruner, if what it paused may go on: see `PausePruner`.
     """
 
     def __init__(
@@ -61,11 +64,13 @@ class CandidateSampler(optuna.samplers.BaseSampler):
         seed: int | None = None,
         trials: int | None = None,
         prior: Sequence[Mapping[str, Any]] = (),
+        resume: PausePruner | None = None,
     ) -> None:
         """Keep the options."""
         if trials is not None and trials < 1:
             raise OptionError(f"trials={trials}: expected a positive number, or None where it is not known")
         self._choose, self._name, self._trials, self._prior = choose, name, trials, list(prior)
+        self._resume = resume
         self._seed = int(np.random.default_rng(seed).integers(1 << 31))
         self._independent = optuna.samplers.RandomSampler(seed=self._seed)
         self._tpe = optuna.samplers.TPESampler(seed=self._seed, n_startup_trials=0, constant_liar=True)
@@ -90,13 +95,15 @@ class CandidateSampler(optuna.samplers.BaseSampler):
         """Return settings for every parameter of the space; those that the trial doesn't ask for are left."""
         if not search_space:
             return {}
-        ended = study.get_trials(deepcopy=False, states=ENDED)
+        going = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        ended = merged(study.get_trials(deepcopy=False, states=ENDED))
         ended = sorted(ended, key=lambda t: (t.datetime_complete.timestamp() if t.datetime_complete else 0.0, t.number))
-        running = [
-            t
-            for t in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-            if t.number != trial.number and t.params
-        ]
+        running = [t for t in going if t.number != trial.number and t.params]
+        taken = {resumed_from(t) for t in going}
+        if self._resume and (paused := self._resume.waiting(study, ended, taken)):
+            self._say(study, trial, "resumed")
+            study._storage.set_trial_system_attr(trial._trial_id, RESUMED, paused.number)
+            return {k: v for k, v in paused.params.items() if k in search_space}
         if len(ended) > MOST_TRIALS or len(search_space) > MOST_PARAMETERS or self._misled(study, ended):
             self._say(study, trial, "tpe")
             return self._tpe.sample_relative(study, trial, dict(search_space))
@@ -182,7 +189,7 @@ class CandidateSampler(optuna.samplers.BaseSampler):
 
 
 def chosen_by(trial: FrozenTrial) -> str:
-    """Return who chose a trial's settings: "policy", "improvement", "prior" or "tpe"; "random" for the first."""
+    """Return who chose a trial: "policy", "improvement", "prior", "resumed" or "tpe"; "random" for the first."""
     return str(trial.system_attrs.get(WHO, "random"))
 
 
