@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import optuna
 import pytest
 from optuna.testing.pytest_samplers import BasicSamplerTestCase, RelativeSamplerTestCase, SingleOnlySamplerTestCase
@@ -85,6 +86,13 @@ def test_every_trial_says_who_chose_it(sampler: Callable[..., CandidateSampler])
 def test_where_processes_are_of_no_use_tpe_chooses(sampler: Callable[..., CandidateSampler]) -> None:
     wide = run(sampler(seed=1), 3, lambda t: sum(t.suggest_float(f"x{i}", 0, 1) for i in range(41)))
     assert [chosen_by(t) for t in wide.trials[1:]] == ["tpe", "tpe"]
+
+
+def test_of_pure_noise_nothing_is_believed(sampler: Callable[..., CandidateSampler]) -> None:
+    noise = np.random.default_rng(0).random(40)
+    study = run(sampler(seed=1), 40, lambda t: noise[t.number] + 0 * t.suggest_float("x", 0, 1))
+    assert {chosen_by(t) for t in study.trials[25:]} >= {"tpe"}
+    assert "tpe" not in {chosen_by(t) for t in study.trials[:20]}
 
 
 @pytest.mark.slow

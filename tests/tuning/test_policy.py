@@ -35,7 +35,8 @@ def test_features_are_finite_and_named() -> None:
 
 def test_the_order_of_candidates_does_not_matter() -> None:
     seen, policy = situation(), Policy.shipped()
-    turned = Situation(*(getattr(seen, f)[:, ::-1] for f in ("candidates", "improvement", "features", "valid")))
+    reversed_ = (getattr(seen, f)[:, ::-1] for f in ("candidates", "improvement", "features", "valid"))
+    turned = Situation(*reversed_, seen.explained)
     np.testing.assert_allclose(policy.logits(seen), policy.logits(turned)[:, ::-1], atol=1e-9)
 
 

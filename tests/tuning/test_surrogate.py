@@ -68,3 +68,20 @@ def test_padding_changes_nothing() -> None:
 def test_categories_are_equal_or_different() -> None:
     distance = squares(np.array([[[0.1, 0.1]]]), np.array([[[0.3, 0.3]]]), np.array([[True, False]]))
     np.testing.assert_allclose(distance[0, 0, 0], [1.0, 0.04])
+
+
+def test_what_leaving_out_explains_is_what_leaving_out_by_hand_does() -> None:
+    places, losses, categorical, real = studies(1, 15, 2)
+    noise = np.random.default_rng(2).standard_normal((1, 15))
+    for values in (losses, noise):
+        scores = rank_scores(values)
+        belief = Belief(places, scores, categorical, real, Scales.start(real))
+        k = int(belief.log_weights.argmax())
+        left = []
+        for i in range(15):
+            rest = np.delete(np.arange(15), i)
+            part = Belief(places[:, rest], scores[:, rest], categorical, real, Scales.start(real))
+            left.append(scores[0, i] - part.predict(places[:, i : i + 1])[0][0, k, 0])
+        expected = 1 - np.square(left).sum() / np.square(scores - scores.mean()).sum()
+        assert belief.explained()[0] == pytest.approx(expected, abs=0.02)
+    assert belief.explained()[0] < 0

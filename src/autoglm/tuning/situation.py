@@ -33,6 +33,7 @@ class Situation:
     improvement: Array  # (B, m), logarithm of the expected improvement less its largest
     features: Array  # (B, m, F)
     valid: NDArray[np.bool_]  # (B, m), not tried before
+    explained: Array  # (B,), of the scores' variance, leaving each trial out in turn; 0 without trials
 
 
 @dataclass
@@ -144,7 +145,7 @@ class Studies:
             valid[i, : len(origin)] = True
             known = origin == pool.ORIGINS.index("prior")
             improvement[i, : len(origin)][known] = 10.0 - np.arange(known.sum())
-        return Situation(candidates, improvement, features, valid)
+        return Situation(candidates, improvement, features, valid, np.zeros(b))
 
     def _situation(
         self,
@@ -206,7 +207,7 @@ class Studies:
             ],
             -1,
         )
-        return Situation(candidates, improvement, features, valid)
+        return Situation(candidates, improvement, features, valid, belief.explained())
 
 
 @dataclass(frozen=True)

@@ -19,18 +19,16 @@ from autoglm.core.errors import OptionError
 from autoglm.tuning import surrogate
 from autoglm.tuning.cube import Cube
 from autoglm.tuning.pausing import RESUMED, PausePruner, merged, resumed_from
-from autoglm.tuning.situation import FEATURES, UNKNOWN, Situation, Studies
+from autoglm.tuning.situation import UNKNOWN, Situation, Studies
 
 Array = NDArray[np.float64]
 Space = Mapping[str, BaseDistribution]
 
 MOST_TRIALS = 200  # trials above which Optuna's TPE chooses: a Gaussian process costs their cube
 MOST_PARAMETERS = 40  # parameters above which distances say nothing
-WINDOW = 10  # trials on which the belief must have been better than none
+ENOUGH = 20  # trials after which the processes must tell a trial from the others better than the mean does
 WHO = "autoglm:chosen_by"  # of a trial's system attributes
-BELIEF = "autoglm:belief"  # the score that was expected of a trial
 
-MEAN = FEATURES.index("mean")
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
 
@@ -38,8 +36,8 @@ class CandidateSampler(optuna.samplers.BaseSampler):
     """A sampler that draws candidates, judges each, and takes the one its choice prefers.
 
     Conditional parameters, failed and infinite trials, changing bounds and parallel workers are understood. Where
-    Gaussian processes are of no use (more than 200 trials or 40 parameters, or a belief that told the last ten trials
-    worse than no belief would have) Optuna's TPE chooses; every trial says who chose it (`chosen_by`).
+    Gaussian processes are of no use (more than 200 trials or 40 parameters; or after 20 trials they cannot tell one
+    from the others) Optuna's TPE chooses; every trial says who chose it (`chosen_by`).
 
     Parameters
     ----------
@@ -104,9 +102,8 @@ class CandidateSampler(optuna.samplers.BaseSampler):
             self._say(study, trial, "resumed")
             study._storage.set_trial_system_attr(trial._trial_id, RESUMED, paused.number)
             return {k: v for k, v in paused.params.items() if k in search_space}
-        if len(ended) > MOST_TRIALS or len(search_space) > MOST_PARAMETERS or self._misled(study, ended):
-            self._say(study, trial, "tpe")
-            return self._tpe.sample_relative(study, trial, dict(search_space))
+        if len(ended) > MOST_TRIALS or len(search_space) > MOST_PARAMETERS:
+            return self._by_tpe(study, trial, search_space)
         cube = Cube(search_space)
         rng = np.random.default_rng([self._seed, trial.number])
         studies = self._studies(study, cube, ended, running, rng)
@@ -115,8 +112,10 @@ class CandidateSampler(optuna.samplers.BaseSampler):
             self._say(study, trial, "prior")
             return cube.settings(untried[0])
         situation = studies.look()
+        if len(ended) >= ENOUGH and situation.explained[0] < 0:
+            return self._by_tpe(study, trial, search_space)
         chosen = int(self._choose(situation)[0].argmax())
-        self._say(study, trial, self._name, situation, chosen)
+        self._say(study, trial, self._name)
         return cube.settings(situation.candidates[0, chosen])
 
     def sample_independent(
@@ -169,23 +168,14 @@ class CandidateSampler(optuna.samplers.BaseSampler):
         self._carried = {key: (numbers, scales)}
         return scales
 
-    def _misled(self, study: optuna.Study, ended: list[FrozenTrial]) -> bool:
-        """Return whether the last trials were told worse than by calling each one mediocre."""
-        told = [i for i, t in enumerate(ended) if BELIEF in t.system_attrs][-WINDOW:]
-        if len(told) < WINDOW:
-            return False
-        actual = np.array([surrogate.rank_scores(standings(ended[: i + 1], study.direction))[i] for i in told])
-        believed = np.array([ended[i].system_attrs[BELIEF] for i in told])
-        return bool(((actual - believed) ** 2).sum() > (actual**2).sum())
+    def _say(self, study: optuna.Study, trial: FrozenTrial, who: str) -> None:
+        """Keep with the trial who chose it."""
+        study._storage.set_trial_system_attr(trial._trial_id, WHO, who)
 
-    def _say(
-        self, study: optuna.Study, trial: FrozenTrial, who: str, situation: Situation | None = None, chosen: int = 0
-    ) -> None:
-        """Keep with the trial who chose it and what was expected of it."""
-        storage, key = study._storage, trial._trial_id
-        storage.set_trial_system_attr(key, WHO, who)
-        if situation is not None and situation.features.any():
-            storage.set_trial_system_attr(key, BELIEF, float(situation.features[0, chosen, MEAN]))
+    def _by_tpe(self, study: optuna.Study, trial: FrozenTrial, space: Space) -> dict[str, Any]:
+        """Let Optuna's TPE choose."""
+        self._say(study, trial, "tpe")
+        return self._tpe.sample_relative(study, trial, dict(space))
 
 
 def chosen_by(trial: FrozenTrial) -> str:

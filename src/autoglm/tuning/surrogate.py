@@ -199,6 +199,16 @@ class Belief:
         nearness = across @ np.where(self.real, 1 / self.real.sum(1)[:, None], 0)[:, None, :, None].astype(single)
         return mean, np.sqrt(variance), nearness[..., 0].astype(float)
 
+    def explained(self) -> Array:
+        """Return the share (B,) of the variance that the likeliest process explains, leaving each trial out in turn."""
+        likeliest = self.log_weights.argmax(1)[:, None, None]
+        whitening = np.take_along_axis(self.whitening, likeliest[..., None], 1)[:, 0]
+        whitened = np.take_along_axis(self.whitened, likeliest, 1)[:, 0]
+        alpha = (whitened[:, None] @ whitening)[:, 0]
+        left = alpha / np.square(whitening).sum(1)  # alpha over the diagonal of the inverse covariance
+        away = self.scores - self.scores.mean(1, keepdims=True)
+        return np.asarray(1 - np.square(left).sum(1) / np.maximum(np.square(away).sum(1), 1e-12))
+
     def improvement(self, mean: Array, deviation: Array) -> tuple[Array, Array]:
         """Return log expected improvements of the mixture (B, m) and of each process (B, K, m)."""
         each = log_improvement(mean, deviation, self.best[..., None])
