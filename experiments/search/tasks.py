@@ -36,6 +36,7 @@ from optuna.distributions import (
 Settings = Mapping[str, Any]
 Space = dict[str, BaseDistribution]
 Floats = NDArray[np.float64]
+Parents = Mapping[str, tuple[str, tuple[Any, ...]]]
 Predict = Callable[[NDArray[np.int32], NDArray[np.float32]], NDArray[np.float32]]
 
 # Instances of surrogates that only ever test; among them all that the suite YAHPO-SO v1 has.
@@ -88,10 +89,14 @@ class SearchTask(ABC):
         """The epochs or trees after which `curves` looks; the last is what `evaluate` answers."""
         return ()
 
+    @property
+    def parents(self) -> Parents:
+        """For each parameter that isn't always active: its parent, and the values of the parent that make it so."""
+        return {}
+
     def active(self, settings: Settings) -> set[str]:
         """The parameters that exist under these settings."""
-        del settings
-        return set(self.space)
+        return {name for name in self.space if exists(name, settings, self.parents)}
 
     @property
     def best(self) -> float:
@@ -111,6 +116,14 @@ class SearchTask(ABC):
     def regret(self, loss: Floats | float) -> Floats:
         """Losses on a scale on which 0 is the best known and 1 the median random configuration; never below 0."""
         return np.maximum((np.asarray(loss, float) - self.best) / (self.median - self.best), 0.0)
+
+
+def exists(name: str, settings: Settings, parents: Parents) -> bool:
+    """Whether a parameter is active under these settings."""
+    if name not in parents:
+        return True
+    parent, values = parents[name]
+    return settings[parent] in values
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,7 +187,7 @@ class Surrogate:
     encoding
         For each category its choices' codes; "#na#" is the code of what isn't active.
     parents
-        Child to (parent, values of the parent with which the child is active).
+        As those of a task.
     loss, cost
         Columns of the output; accuracy is a share or, with `percent`, in percent.
     constants
@@ -187,21 +200,11 @@ class Surrogate:
     categories: tuple[str, ...]
     numbers: tuple[str, ...]
     encoding: Mapping[str, Mapping[str, int]]
-    parents: Mapping[str, tuple[str, tuple[Any, ...]]]
+    parents: Parents
     loss: int
     cost: int
     percent: bool
     constants: Mapping[str, float]
-
-    def active(self, settings: Settings) -> set[str]:
-        """The parameters that exist under these settings."""
-        return {name for name in self.space if self._exists(name, settings)}
-
-    def _exists(self, name: str, settings: Settings) -> bool:
-        if name not in self.parents:
-            return True
-        parent, values = self.parents[name]
-        return settings[parent] in values
 
     def ask(self, instance: str, settings: Sequence[Settings], epochs: Sequence[int] = ()) -> tuple[Floats, Floats]:
         """Losses and seconds (n,), or (n, epochs) where epochs are given."""
@@ -222,12 +225,12 @@ class Surrogate:
         codes[:, 0] = self.encoding[self.categories[0]][instance]
         for at, name in enumerate(self.categories[1:], start=1):
             code = self.encoding[name]
-            codes[:, at] = [code[row[name]] if self._exists(name, row) else code["#na#"] for row in settings]
+            codes[:, at] = [code[row[name]] if exists(name, row, self.parents) else code["#na#"] for row in settings]
         for at, name in enumerate(self.numbers):
             if name in self.constants:
                 numbers[:, at] = self.constants[name]
             else:
-                numbers[:, at] = [row[name] if self._exists(name, row) else 0 for row in settings]
+                numbers[:, at] = [row[name] if exists(name, row, self.parents) else 0 for row in settings]
         return codes, numbers
 
 
@@ -245,8 +248,9 @@ class SurrogateTask(SearchTask):
     def evaluate(self, settings: Sequence[Settings]) -> tuple[Floats, Floats]:
         return self.surrogate.ask(self.instance, settings)
 
-    def active(self, settings: Settings) -> set[str]:
-        return self.surrogate.active(settings)
+    @property
+    def parents(self) -> Parents:
+        return self.surrogate.parents
 
     @property
     def checkpoints(self) -> tuple[int, ...]:
@@ -262,15 +266,20 @@ class SurrogateTask(SearchTask):
 
     @functools.cached_property
     def anchors(self) -> tuple[float, float]:
+        return self._measured["best"], self._measured["median"]
+
+    @property
+    def optimum(self) -> dict[str, Any]:
+        """The settings of the least known loss."""
+        return dict(self._measured["settings"])
+
+    @functools.cached_property
+    def _measured(self) -> dict[str, Any]:
         path = cache() / "anchors" / f"{self.name.replace('/', '-')}-{self.surrogate.digest[:12]}.json"
         if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            best, median = measure(self)
-            part = path.with_suffix(f".{os.getpid()}")
-            part.write_text(json.dumps({"best": best, "median": median}))
-            part.replace(path)
-        stored = json.loads(path.read_text())
-        return stored["best"], stored["median"]
+            store(path, measure(self))
+        found: dict[str, Any] = json.loads(path.read_text())
+        return found
 
 
 def cache() -> Path:
@@ -278,8 +287,23 @@ def cache() -> Path:
     return Path(os.environ.get("AUTOGLM_SEARCH", "~/.cache/autoglm-search")).expanduser()
 
 
-def measure(task: SearchTask, seed: int = 0) -> tuple[float, float]:
-    """The least loss of random configurations and of a local search from the best of them; the median of the random."""
+def store(path: Path, found: object) -> None:
+    """Write JSON at once or not at all: other processes may read or write the same."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(f".{os.getpid()}")
+    part.write_text(json.dumps(found))
+    part.replace(path)
+
+
+def measure(task: SearchTask, seed: int = 0) -> dict[str, Any]:
+    """Measure what regret is normalised by.
+
+    Returns
+    -------
+    dict
+        ``best``, the least loss of random configurations and of a local search from the best of them, and its
+        ``settings``; ``median``, that of the random ones.
+    """
     draw = np.random.default_rng(seed)
     settings = decode(task.space, draw.random((RANDOM, len(task.space))))
     losses = task.evaluate(settings)[0]
@@ -296,7 +320,8 @@ def measure(task: SearchTask, seed: int = 0) -> tuple[float, float]:
         better = losses[range(STARTS), best] < found
         points = np.where(better[:, None], near[range(STARTS), best], points)
         found = np.where(better, losses[range(STARTS), best], found)
-    return float(found.min()), median
+    (settings,) = decode(task.space, points[[found.argmin()]])
+    return {"best": float(found.min()), "median": median, "settings": settings}
 
 
 def _categorical(space: Space) -> NDArray[np.bool_]:
