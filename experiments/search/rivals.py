@@ -29,7 +29,7 @@ Searcher = Callable[[SearchTask, int, int], "Trace"]
 
 GRID = 60  # points of a grid at most
 PORTFOLIO = 10
-SHARED = 2_000  # random configurations among which, with the best of each task, a portfolio is chosen
+SHARED = 2_000  # random configurations among which a portfolio is chosen
 SMALL = {"max_units", "num_layers", "nrounds", "max_depth", "width", "depth", "n_units_1", "n_units_2"}  # low: cheap
 
 
@@ -171,10 +171,18 @@ def _room(of: optuna.distributions.BaseDistribution) -> int:
 
 def portfolio(task: SearchTask, trials: int, seed: int) -> Trace:
     """The portfolio alone, in its order; it knows no seed."""
-    del seed
+    return _portfolio(task, trials, learnt(task))
+
+
+def portfolio_best(task: SearchTask, trials: int, seed: int) -> Trace:
+    """The portfolio of what a thorough search found best on each of the other tasks; it knows no seed."""
+    return _portfolio(task, trials, learnt(task, "best"))
+
+
+def _portfolio(task: SearchTask, trials: int, settings: Sequence[Settings]) -> Trace:
     watch = Watch(task)
-    for settings in learnt(task)[:trials]:
-        watch.ask(settings)
+    for each in settings[:trials]:
+        watch.ask(each)
     return watch.trace()
 
 
@@ -183,13 +191,21 @@ def tpe_warm(task: SearchTask, trials: int, seed: int) -> Trace:
     return study(task, optuna.samplers.TPESampler(seed=seed), trials, learnt(task))
 
 
+def tpe_warm_best(task: SearchTask, trials: int, seed: int) -> Trace:
+    """The portfolio of the best of each of the other tasks, then Optuna's default."""
+    return study(task, optuna.samplers.TPESampler(seed=seed), trials, learnt(task, "best"))
+
+
 def gp_warm(task: SearchTask, trials: int, seed: int) -> Trace:
     """The portfolio, then Optuna's Gaussian process, which learns from it."""
     return study(task, optuna.samplers.GPSampler(seed=seed), trials, learnt(task))
 
 
-def learnt(task: SearchTask) -> list[dict[str, Any]]:
+def learnt(task: SearchTask, pool: str = "random") -> list[dict[str, Any]]:
     """The portfolio of a task's space, learnt once from the tasks of its group that aren't held out.
+
+    It is chosen among ``random`` configurations, or among those that were found ``best`` on one of these tasks. The
+    second know far more: some 30,000 trainings a task, where the surrogate's extremes are found too.
 
     Raises
     ------
@@ -198,22 +214,21 @@ def learnt(task: SearchTask) -> list[dict[str, Any]]:
     """
     if not isinstance(task, problems.SurrogateTask):
         raise ValueError(f"{task.name}: nothing may be learnt from other tasks of this space")
-    path = problems.cache() / "portfolios" / f"{task.group}-{task.surrogate.digest[:12]}.json"
+    path = problems.cache() / "portfolios" / f"{task.group}-{pool}-{task.surrogate.digest[:12]}.json"
     if not path.exists():
-        known = problems.surrogate_tasks(task.surrogate)
-        problems.store(path, greedy([teacher for teacher in known if not teacher.held_out]))
+        known = [teacher for teacher in problems.surrogate_tasks(task.surrogate) if not teacher.held_out]
+        draws = np.random.default_rng(0).random((SHARED, len(task.space)))
+        best = [teacher.optimum for teacher in known] if pool == "best" else []
+        problems.store(path, greedy(known, best or problems.decode(task.space, draws)))
     found: list[dict[str, Any]] = json.loads(path.read_text())
     return found
 
 
-def greedy(known: Sequence[problems.SurrogateTask], seed: int = 0) -> list[dict[str, Any]]:
-    """The portfolio: each next configuration lowers the mean regret of the best so far most (at most 1 a task)."""
-    space = known[0].space
-    pool = problems.decode(space, np.random.default_rng(seed).random((SHARED, len(space))))
-    pool += [task.optimum for task in known]
+def greedy(known: Sequence[SearchTask], pool: Sequence[dict[str, Any]], size: int = PORTFOLIO) -> list[dict[str, Any]]:
+    """Choose from `pool`: each next configuration lowers the mean regret of the best so far most (at most 1 a task)."""
     regrets = np.array([np.minimum(task.regret(task.evaluate(pool)[0]), 1) for task in known])  # (tasks, pool)
     best, chosen = np.ones(len(known)), []
-    for _ in range(PORTFOLIO):
+    for _ in range(size):
         chosen.append(int(np.minimum(regrets, best[:, None]).mean(axis=0).argmin()))
         best = np.minimum(best, regrets[:, chosen[-1]])
     return [pool[at] for at in chosen]
@@ -230,7 +245,7 @@ def cfo(task: SearchTask, trials: int, seed: int) -> Trace:
 
 
 def blendsearch(task: SearchTask, trials: int, seed: int) -> Trace:
-    """FLAML's local searches with a global one; it wants Optuna before 4, so an environment of its own."""
+    """FLAML's local searches with a global one, an older TPE of Optuna."""
     from flaml import BlendSearch
 
     return _flaml(BlendSearch, task, trials, seed)
@@ -300,11 +315,12 @@ def _configspace(task: SearchTask, seed: int) -> Any:
     return space
 
 
-RIVALS: dict[str, Searcher] = {
-    search.__name__: search
-    for search in (random, grid, tpe, tpe_warm, gp, gp_warm, cmaes, portfolio, cfo, blendsearch, smac)
+LEARNT: dict[str, Searcher] = {  # only where one may learn from other tasks of the space
+    search.__name__: search for search in (portfolio, portfolio_best, tpe_warm, tpe_warm_best, gp_warm)
 }
-LEARNT = {"portfolio", "tpe_warm", "gp_warm"}  # only where one may learn from other tasks of the space
+RIVALS: dict[str, Searcher] = {
+    search.__name__: search for search in (random, grid, tpe, gp, cmaes, cfo, blendsearch, smac)
+} | LEARNT
 
 
 def searcher(name: str) -> Searcher:

@@ -8,14 +8,10 @@ It may be stopped at any time: the same command goes on where the book ends. See
 
 from __future__ import annotations
 
-import os
-
-for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(name, "1")  # before numpy: a search has one thread, and its seconds are comparable
-
 import argparse
 import functools
 import json
+import os
 import time
 import warnings
 from collections.abc import Iterable, Iterator
@@ -26,6 +22,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import optuna
 import rivals
 import stopping
@@ -124,7 +121,12 @@ def done(book: Path) -> set[Search]:
 
 
 def searched(left: Iterable[Search], data: Path, processes: int, seconds: float) -> Iterator[dict[str, Any]]:
-    """The lines of searches as they end; none begins after `seconds`."""
+    """The lines of searches as they end; none begins after `seconds`.
+
+    Each has a process of one thread to itself, so that CPU seconds of searchers can be compared.
+    """
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")  # read by the new processes' numpy and torch
     until, queue = time.monotonic() + seconds, iter(left)
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         running: set[Future[dict[str, Any]]] = set()
@@ -142,7 +144,7 @@ def make(search: Search, data: Path) -> dict[str, Any]:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
     task = _task(search.task, data)
-    task.evaluate(problems.decode(task.space, 0.5 * problems.np.ones((1, len(task.space)))))  # load it before the clock
+    task.evaluate([_middle(task)])  # it is loaded before the clock runs
     find = stopping.SEARCHERS[search.searcher] if search.budget == "units" else rivals.searcher(search.searcher)
     trace = find(task, search.amount, search.seed)
     return asdict(search) | {
@@ -155,6 +157,10 @@ def make(search: Search, data: Path) -> dict[str, Any]:
         "costs": [float(f"{cost:.5g}") for cost in trace.costs],
         "optuna": version("optuna"),
     }
+
+
+def _middle(task: problems.SearchTask) -> dict[str, Any]:
+    return problems.decode(task.space, np.full((1, len(task.space)), 0.5))[0]
 
 
 @functools.cache
