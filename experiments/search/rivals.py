@@ -335,7 +335,7 @@ def searcher(name: str) -> Searcher:
 def by_path(path: str) -> Searcher:
     """The searcher of an Optuna sampler, from ``module:name``."""
     module, _, name = path.partition(":")
-    make = getattr(importlib.import_module(module), name)
+    make: Any = getattr(importlib.import_module(module), name)
 
     def search(task: SearchTask, trials: int, seed: int) -> Trace:
         if inspect.isclass(make):

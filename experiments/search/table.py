@@ -51,7 +51,7 @@ class Results:
 
     def level(self, name: str) -> Floats:
         """The geometric mean of regret over tasks and seeds (steps,)."""
-        return np.exp(np.log(self.curves[name] + FLOOR).mean(axis=(0, 1)))
+        return np.asarray(np.exp(np.log(self.curves[name] + FLOOR).mean(axis=(0, 1))))
 
     def at(self, name: str, look: float) -> float:
         """That level after some trials or units."""
@@ -102,7 +102,7 @@ def curve(line: Mapping[str, Any], steps: int) -> Floats:
         return np.append(best[:steps], np.full(max(steps - len(best), 0), best[-1]))
     spent = np.cumsum(line["costs"]) / line["unit"]
     seen = np.searchsorted(spent, np.arange(1, steps + 1) / STEPS["units"], side="right")
-    return np.minimum(np.concatenate([[1.0], best]), 1.0)[seen]
+    return np.asarray(np.minimum(np.concatenate([[1.0], best]), 1.0)[seen])
 
 
 def reached(results: Results, name: str, level: float) -> str:
