@@ -39,9 +39,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parent))
+import tasks as problems
 from augment import restricted
 from synthetic import synthetic_task
-from tasks import DATA, tasks
 
 from autoglm.tuning.cube import Cube
 from autoglm.tuning.situation import FEATURES, UNKNOWN, Situation, Studies
@@ -121,8 +121,8 @@ class Rollout:
 
 @cache
 def training_tasks(data: str) -> list[Any]:
-    """Return the surrogates' instances that may be trained on."""
-    return tasks(held_out=False, data=Path(data))
+    """Return the surrogates' instances that may be trained on; without data there are made tasks only."""
+    return problems.tasks(held_out=False, data=Path(data)) if data else []
 
 
 def draw_tasks(plan: Plan, iteration: int, data: str) -> list[Any]:
@@ -303,11 +303,11 @@ def update(plan: Plan, network: Network, optimiser: Any, rollout: Rollout, seed:
     return {k: float(np.mean(v)) for k, v in sums.items()}
 
 
-def export(network: Network, plan: Plan, path: Path, progress: dict[str, Any]) -> None:
+def export(network: Network, plan: Plan, path: Path, data: str, progress: dict[str, Any]) -> None:
     """Write the weights that `autoglm.tuning.policy` reads, with the record of their training, atomically."""
     kept = {k: v.detach().numpy() for k, v in network.state_dict().items() if k.split(".")[0] not in ("value", "rank")}
     commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
-    held_out = sorted(t.name for t in tasks(held_out=True, data=Path(DATA)))
+    held_out = sorted(t.name for t in problems.tasks(held_out=True, data=Path(data))) if data else []
     record = {"features": list(FEATURES), "plan": asdict(plan), "commit": commit, "held_out": held_out, **progress}
     partial = path.with_suffix(".partial.npz")
     np.savez(partial, record=np.array(json.dumps(record)), **kept)
@@ -318,13 +318,18 @@ def main() -> None:
     """Train, or go on."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder of checkpoints, curve and weights")
-    parser.add_argument("--data", default=DATA, help="folder with the surrogates")
+    parser.add_argument("--data", help="folder with the surrogates; default: AUTOGLM_HPO, or ../shared/hpo")
     for name, default in asdict(Plan()).items():
         kind = {"action": "store_true"} if isinstance(default, bool) else {"type": type(default), "default": default}
         parser.add_argument(f"--{name}", **kind)
     given = vars(parser.parse_args())
-    out, data = given.pop("out"), str(given.pop("data"))
+    out, folder = given.pop("out"), given.pop("data")
     plan = Plan(**given)
+    train(plan, out, "" if plan.synthetic == 1 else str(problems.folder(folder)))
+
+
+def train(plan: Plan, out: Path, data: str) -> None:
+    """Train into a folder, going on from its checkpoint; ``data`` is the folder with the surrogates, or empty."""
     out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(THREADS)
     torch.manual_seed(plan.seed)
@@ -363,12 +368,8 @@ def main() -> None:
             torch.save(state | spent, checkpoint.with_suffix(".partial"))
             os.replace(checkpoint.with_suffix(".partial"), checkpoint)
             if iteration % 10 == 9 or iteration + 1 == plan.iterations:
-                export(
-                    network,
-                    plan,
-                    out / "policy.npz",
-                    {"iterations": iteration + 1, "transitions": transitions, "seconds": round(seconds)},
-                )
+                spent["seconds"] = round(seconds)
+                export(network, plan, out / "policy.npz", data, spent)
                 print(line, flush=True)
 
 
