@@ -26,7 +26,7 @@ def test_scores_are_those_of_ranks_and_what_failed_is_worst() -> None:
 def test_a_process_answers_as_scikit_learns_does() -> None:
     places, losses, categorical, real = studies()
     scores = rank_scores(losses)
-    belief = Belief(places, scores, categorical, real, Scales.start(real))
+    belief = Belief(places, scores, categorical, real)
     candidates = np.random.default_rng(1).random((2, 7, 3))
     mean, deviation, _ = belief.predict(candidates)
     for k, scale in enumerate((surrogate.SHORT, surrogate.LONG)):
@@ -46,10 +46,7 @@ def test_the_logarithm_of_the_improvement_holds_far_from_the_best(x: float) -> N
 
 def test_the_parameter_that_matters_gets_the_shortest_scale() -> None:
     places, losses, categorical, real = studies(n=30)
-    scales = Scales.start(real)
-    for n in range(1, 31):
-        part = places[:, :n]
-        scales.learn(squares(part, part, categorical), rank_scores(losses[:, :n]), real)
+    scales = Scales.learned(squares(places, places, categorical), rank_scores(losses), real)
     assert (scales.weights[:, 0] > scales.weights[:, 1:].max(1) + 0.5).all()
 
 
@@ -59,8 +56,8 @@ def test_padding_changes_nothing() -> None:
     wide = np.pad(real, ((0, 0), (0, 2)))
     candidates = np.random.default_rng(1).random((2, 4, 3))
     scores = rank_scores(losses)
-    narrow = Belief(places, scores, categorical, real, Scales.start(real)).predict(candidates)
-    other = Belief(padded, scores, np.pad(categorical, ((0, 0), (0, 2))), wide, Scales.start(wide))
+    narrow = Belief(places, scores, categorical, real).predict(candidates)
+    other = Belief(padded, scores, np.pad(categorical, ((0, 0), (0, 2))), wide)
     for a, b in zip(narrow, other.predict(np.pad(candidates, ((0, 0), (0, 0), (0, 2)))), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5)
 
@@ -70,18 +67,21 @@ def test_categories_are_equal_or_different() -> None:
     np.testing.assert_allclose(distance[0, 0, 0], [1.0, 0.04])
 
 
-def test_what_leaving_out_explains_is_what_leaving_out_by_hand_does() -> None:
+def test_what_leaving_out_explains_is_what_leaving_out_by_hand_does(monkeypatch: pytest.MonkeyPatch) -> None:
     places, losses, categorical, real = studies(1, 15, 2)
     noise = np.random.default_rng(2).standard_normal((1, 15))
     for values in (losses, noise):
         scores = rank_scores(values)
-        belief = Belief(places, scores, categorical, real, Scales.start(real))
+        scales = Scales.learned(squares(places, places, categorical), scores, real)
+        monkeypatch.setattr(Scales, "learned", lambda *a, scales=scales: scales)
+        belief = Belief(places, scores, categorical, real)
         k = int(belief.log_weights.argmax())
         left = []
         for i in range(15):
             rest = np.delete(np.arange(15), i)
-            part = Belief(places[:, rest], scores[:, rest], categorical, real, Scales.start(real))
+            part = Belief(places[:, rest], scores[:, rest], categorical, real)
             left.append(scores[0, i] - part.predict(places[:, i : i + 1])[0][0, k, 0])
         expected = 1 - np.square(left).sum() / np.square(scores - scores.mean()).sum()
         assert belief.explained()[0] == pytest.approx(expected, abs=0.02)
+        monkeypatch.undo()
     assert belief.explained()[0] < 0

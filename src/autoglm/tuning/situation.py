@@ -47,7 +47,6 @@ class Studies:
     losses: Array  # (B, n)
     real: NDArray[np.bool_]  # (B, d)
     categorical: NDArray[np.bool_]  # (B, d)
-    scales: surrogate.Scales
     trials: NDArray[np.int64]  # (B,), how many there will be, or UNKNOWN
     priors: Sequence[Array | None]  # places (p, d) that were good elsewhere, best first
 
@@ -71,7 +70,6 @@ class Studies:
             np.empty((len(cubes), 0)),
             real,
             categorical,
-            surrogate.Scales.start(real),
             np.array(trials if trials is not None else [UNKNOWN] * len(cubes)),
             priors if priors is not None else [None] * len(cubes),
         )
@@ -82,8 +80,6 @@ class Studies:
         self.places = np.concatenate([self.places, np.where(has, places, ABSENT * self.real)[:, None]], 1)
         self.present = np.concatenate([self.present, has[:, None]], 1)
         self.losses = np.concatenate([self.losses, losses[:, None]], 1)
-        between = surrogate.squares(self.places, self.places, self.categorical) * self.real[:, None, None, :]
-        self.scales.learn(between, surrogate.rank_scores(self.losses), self.real)
 
     def look(self) -> Situation:
         """Draw candidates and judge them."""
@@ -101,7 +97,7 @@ class Studies:
         candidates = self._padded(drawn)
         if not n:
             return self._unseen(candidates, origins)
-        belief = surrogate.Belief(self.places, scores, self.categorical, self.real, self.scales)
+        belief = surrogate.Belief(self.places, scores, self.categorical, self.real)
         judged = _Judged.of(belief, candidates)
         refined = [
             self._possible(
@@ -184,7 +180,7 @@ class Studies:
                 *weights.T,
                 np.log1p(n - 1 - best) / 4,
                 np.clip(top[:, 0], -20, 2) / 5,
-                self.scales.noise / 5,
+                belief.scales.noise / 5,
             ],
             1,
         )

@@ -16,7 +16,6 @@ from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState
 
 from autoglm.core.errors import OptionError
-from autoglm.tuning import surrogate
 from autoglm.tuning.cube import Cube
 from autoglm.tuning.pausing import RESUMED, PausePruner, merged, resumed_from
 from autoglm.tuning.situation import UNKNOWN, Situation, Studies
@@ -72,7 +71,6 @@ class CandidateSampler(optuna.samplers.BaseSampler):
         self._seed = int(np.random.default_rng(seed).integers(1 << 31))
         self._independent = optuna.samplers.RandomSampler(seed=self._seed)
         self._tpe = optuna.samplers.TPESampler(seed=self._seed, n_startup_trials=0, constant_liar=True)
-        self._carried: dict[tuple[Any, ...], tuple[list[int], surrogate.Scales]] = {}
 
     def reseed_rng(self) -> None:
         """Draw a new seed; Optuna calls this in each of several workers that share a sampler."""
@@ -137,8 +135,6 @@ class CandidateSampler(optuna.samplers.BaseSampler):
         places, present = cube.places([t.params for t in (*ended, *running)])
         losses = standings(ended, study.direction)
         studies = Studies.start([cube], [rng], [self._trials or UNKNOWN], [self._untried(cube, places)])
-        n = len(ended)
-        studies.scales = self._scales(study, cube, ended, places[:n])
         finite = losses[np.isfinite(losses)]
         liar = float(np.median(finite)) if len(finite) else 0.0
         studies.places, studies.present = places[None], present[None]
@@ -153,20 +149,6 @@ class CandidateSampler(optuna.samplers.BaseSampler):
         prior = cube.snap(cube.places(usable)[0])
         new = [p for p in prior if not len(places) or np.abs(places - p).max(1).min() > 1e-9]
         return np.array(new) if new else None
-
-    def _scales(self, study: optuna.Study, cube: Cube, ended: list[FrozenTrial], places: Array) -> surrogate.Scales:
-        """Return the learned length-scales after these trials, going on from where they were last known."""
-        numbers = [t.number for t in ended]
-        real = np.ones((1, len(cube.axes)), dtype=bool)
-        key = (study._study_id, *cube.space, str(list(cube.space.values())))
-        known, scales = self._carried.get(key, ([], surrogate.Scales.start(real)))
-        if numbers[: len(known)] != known:
-            known, scales = [], surrogate.Scales.start(real)
-        for n in range(len(known) + 1, len(numbers) + 1):
-            scores = surrogate.rank_scores(standings(ended[:n], study.direction)[None])
-            scales.learn(surrogate.squares(places[None, :n], places[None, :n], cube.categorical[None]), scores, real)
-        self._carried = {key: (numbers, scales)}
-        return scales
 
     def _say(self, study: optuna.Study, trial: FrozenTrial, who: str) -> None:
         """Keep with the trial who chose it."""

@@ -2,7 +2,7 @@
 
 Every array starts with an axis of B studies, all with n trials in d parameters (padded; ``real`` tells which are
 there). Each process has Matérn-5/2 covariance: two whose length-scales are fixed and equal, one that is a sum over
-parameters, and one whose length-scales are learned, a few sign steps on the marginal likelihood after every trial.
+parameters, and one whose length-scales are learned by a few sign steps on the marginal likelihood.
 They answer together, weighted by their marginal likelihood; the amplitude is integrated out up to its mode.
 
 Sources: Rasmussen & Williams, *Gaussian Processes for Machine Learning* (2006), ch. 4 and 5; Ament et al., *Unexpected
@@ -25,7 +25,7 @@ NAMES = ("short", "long", "additive", "learned")
 SHORT, LONG, ADDITIVE = 0.2, 0.6, 0.35  # length-scales; the first two times the root of the number of parameters
 NOISE = (1e-3, 1e-3, 1e-3)  # variance of the noise against that of the signal, of the fixed processes
 QUIET = np.log(1e-3)  # the learned noise that is expected
-STEPS, GROWTH, SHRINK = 2, 1.3, 0.5  # sign steps a trial on the learned length-scales, and how their sizes change
+STEPS, FIRST, GROWTH, SHRINK = 8, 0.3, 1.3, 0.5  # sign steps on the length-scales: number, first size, its changes
 
 
 def rank_scores(losses: Array) -> Array:
@@ -75,53 +75,39 @@ def log_improvement(mean: Array, deviation: Array, best: Array) -> Array:
 
 @dataclass
 class Scales:
-    """The learned process's inverse length-scales and noise, carried from trial to trial (logarithms)."""
+    """Logarithms of the learned process's inverse length-scales and of its noise."""
 
     weights: Array  # (B, d)
     noise: Array  # (B,)
-    steps: Array = field(init=False)  # (B, d + 1), sizes of the next sign steps
-    signs: Array = field(init=False)
 
     @classmethod
-    def start(cls, real: NDArray[np.bool_]) -> Scales:
-        """Start where every parameter matters alike."""
-        return cls(np.broadcast_to(_prior(real)[:, None], real.shape).copy(), np.full(len(real), QUIET))
-
-    def __post_init__(self) -> None:
-        """Start with steps of a tenth."""
-        self.steps = np.full((self.weights.shape[0], self.weights.shape[1] + 1), 0.2)
-        self.signs = np.zeros_like(self.steps)
-
-    def learn(self, between: Array, scores: Array, real: NDArray[np.bool_]) -> None:
-        """Take a trial's sign steps (Rprop) up the log posterior, in all scales at once.
+    def learned(cls, between: Array, scores: Array, real: NDArray[np.bool_], steps: int = STEPS) -> Scales:
+        """Take sign steps (Rprop) up the log posterior, in all scales at once; at first all parameters matter alike.
 
         ``between`` (B, n, n, d) are squared distances of the trials, ``scores`` (B, n) what came out.
         """
         n = scores.shape[1]
-        if n < 3:
-            return
+        prior = _prior(real)[:, None]
+        weights, noise = np.broadcast_to(prior, real.shape), np.full(len(real), QUIET)
         flat = between.reshape(len(between), n * n, -1)
-        for _ in range(STEPS):
-            weights2, noise = np.exp(2 * self.weights), np.exp(self.noise)
+        size, last = np.full((len(real), real.shape[1] + 1), FIRST), np.zeros((len(real), real.shape[1] + 1))
+        for _ in range(steps if n > 2 else 0):
+            weights2, variance = np.exp(2 * weights), np.exp(noise)
             r = np.sqrt(5 * (between @ weights2[:, None, :, None])[..., 0])
             decay = np.exp(-r)
-            inverse = np.linalg.inv((1 + r + r * r / 3) * decay + noise[:, None, None] * np.eye(n))
+            inverse = np.linalg.inv((1 + r + r * r / 3) * decay + variance[:, None, None] * np.eye(n))
             alpha = (inverse @ scores[..., None])[..., 0]
             amplitude = ((alpha * scores).sum(-1) + 2) / (n + 2)
             inner = alpha[:, :, None] * alpha[:, None, :] / amplitude[:, None, None] - inverse  # 2 dL/dK
             slope = -5 / 6 * (1 + r) * decay * inner  # of log weights, but for weight² distance²
-            by_weight = (slope.reshape(len(slope), 1, n * n) @ flat)[:, 0] * weights2
-            by_weight -= (self.weights - _prior(real)[:, None]) * real
-            by_noise = np.trace(inner, axis1=1, axis2=2) / 2 * noise - (self.noise - QUIET) / 4
-            self._move(np.sign(np.concatenate([by_weight, by_noise[:, None]], 1)))
-
-    def _move(self, signs: Array) -> None:
-        agreed = signs * self.signs
-        factor = np.where(agreed > 0, GROWTH, np.where(agreed < 0, SHRINK, 1.0))
-        self.steps, self.signs = np.clip(self.steps * factor, 0.02, 0.6), signs
-        moved = signs * self.steps
-        self.weights = np.clip(self.weights + moved[:, :-1], -6.0, 3.0)
-        self.noise = np.clip(self.noise + moved[:, -1], np.log(1e-6), 0.0)
+            by_weight = (slope.reshape(len(slope), 1, n * n) @ flat)[:, 0] * weights2 - (weights - prior) * real
+            by_noise = np.trace(inner, axis1=1, axis2=2) / 2 * variance - (noise - QUIET) / 4
+            sign = np.sign(np.concatenate([by_weight, by_noise[:, None]], 1))
+            size = np.clip(size * np.where(sign * last > 0, GROWTH, np.where(sign * last < 0, SHRINK, 1.0)), 0.02, 0.6)
+            last = sign
+            weights = np.clip(weights + (sign * size)[:, :-1], -6.0, 3.0)
+            noise = np.clip(noise + (sign * size)[:, -1], np.log(1e-6), 0.0)
+        return cls(weights, noise)
 
 
 def _prior(real: NDArray[np.bool_]) -> Array:
@@ -137,7 +123,7 @@ class Belief:
     scores: Array  # (B, n)
     categorical: NDArray[np.bool_]  # (B, d)
     real: NDArray[np.bool_]  # (B, d)
-    scales: Scales
+    scales: Scales = field(init=False)
     whitening: Floats = field(init=False)  # (B, K, n, n), inverse of the covariance's Cholesky factor
     whitened: Floats = field(init=False)  # (B, K, n), the scores
     amplitude: Array = field(init=False)  # (B, K), variance
@@ -145,8 +131,9 @@ class Belief:
     best: Array = field(init=False)  # (B, K), lowest posterior mean at a trial
 
     def __post_init__(self) -> None:
-        """Fit the processes to the trials; the scales have been learned before."""
+        """Learn the scales, then fit all processes to the trials."""
         between = squares(self.places, self.places, self.categorical) * self.real[:, None, None, :]
+        self.scales = Scales.learned(between, self.scores, self.real)
         noise = np.stack([*(np.full(len(self.scores), n) for n in NOISE), np.exp(self.scales.noise)], 1)
         covariance = self._covariances(between)
         n = self.scores.shape[1]
