@@ -75,12 +75,12 @@ def main() -> None:
 
 
 def gather(lines: Sequence[Mapping[str, Any]], names: Sequence[str], budget: str) -> Results:
-    """The tasks and seeds that all the named have searched, for every one of them."""
+    """The tasks that all the named have searched, with the seeds that all of these tasks have had."""
     found = {name: {(line["task"], line["seed"]): line for line in lines if line["searcher"] == name} for name in names}
     common = set.intersection(*(set(of) for of in found.values()))
-    seeds = sorted({seed for _, seed in common})
-    tasks = [task for task in dict.fromkeys(line["task"] for line in lines) if all((task, s) in common for s in seeds)]
-    if not common or not tasks:
+    tasks = [task for task in dict.fromkeys(line["task"] for line in lines) if any(task == key[0] for key in common)]
+    seeds = [seed for seed in sorted({key[1] for key in common}) if all((task, seed) in common for task in tasks)]
+    if not seeds:
         raise SystemExit(f"no task was searched by all of {', '.join(names)} with the same seeds")
     steps = max(line["amount"] for line in lines) * STEPS[budget]
     curves = {
