@@ -202,11 +202,12 @@ def write(
 ) -> None:  # fmt: skip
     """Store the first configurations, as many as have losses."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}")
     points = encode(space, settings[: len(losses)])
-    np.savez_compressed(
-        part, points=points, losses=losses, seconds=seconds, checkpoints=checkpoints, space=write_space(space)
-    )
+    part = path.with_suffix(".part")
+    with part.open("wb") as file:
+        np.savez_compressed(
+            file, points=points, losses=losses, seconds=seconds, checkpoints=checkpoints, space=write_space(space)
+        )
     part.replace(path)
 
 
