@@ -120,8 +120,10 @@ def mlp(split: Split, settings: dict[str, Any]) -> Curve:
     net = MLPClassifier(hidden, random_state=1, **options)
     for epoch in range(1, EPOCHS[-1] + 1):
         try:
-            net.partial_fit(train, split.train_classes, classes)
-        except ValueError:  # scikit-learn's word for weights that are no numbers any more
+            net.partial_fit(train, split.train_classes, classes=classes)
+        except ValueError as error:
+            if "non-finite" not in str(error):
+                raise
             break
         if epoch in EPOCHS:
             chances = net.predict_proba(valid)
@@ -200,11 +202,12 @@ def write(
 ) -> None:  # fmt: skip
     """Store the first configurations, as many as have losses."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}")
     points = encode(space, settings[: len(losses)])
-    np.savez_compressed(
-        part, points=points, losses=losses, seconds=seconds, checkpoints=checkpoints, space=write_space(space)
-    )
+    part = path.with_suffix(".part")
+    with part.open("wb") as file:
+        np.savez_compressed(
+            file, points=points, losses=losses, seconds=seconds, checkpoints=checkpoints, space=write_space(space)
+        )
     part.replace(path)
 
 

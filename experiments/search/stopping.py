@@ -139,10 +139,13 @@ def _random(task: SearchTask, draw: np.random.Generator) -> dict[str, Any]:
     return problems.decode(task.space, draw.random((1, len(task.space))))[0]
 
 
-def study(task: SearchTask, units: int, sampler: BaseSampler, pruner: BasePruner) -> Trace:
-    """An Optuna study that reports at every look; a pruned training is never resumed."""
+def study(task: SearchTask, units: int, sampler: BaseSampler, pruner: BasePruner, name: str) -> Trace:
+    """An Optuna study that reports at every look; a pruned training is never resumed.
+
+    Hyperband draws its brackets from the study's name.
+    """
     purse = Purse(task, units)
-    found = optuna.create_study(sampler=sampler, pruner=pruner)
+    found = optuna.create_study(sampler=sampler, pruner=pruner, study_name=name)
 
     looks = [task.checkpoints[at] for at in rungs(task)]
 
@@ -162,7 +165,7 @@ def study(task: SearchTask, units: int, sampler: BaseSampler, pruner: BasePruner
 def _optuna(
     sampler: Callable[..., BaseSampler], pruner: Callable[[SearchTask], BasePruner] = lambda task: NopPruner()
 ) -> Searcher:
-    return lambda task, units, seed: study(task, units, sampler(seed=seed), pruner(task))
+    return lambda task, units, seed: study(task, units, sampler(seed=seed), pruner(task), f"seed {seed}")
 
 
 def _hyperband(task: SearchTask) -> BasePruner:

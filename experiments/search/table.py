@@ -75,12 +75,12 @@ def main() -> None:
 
 
 def gather(lines: Sequence[Mapping[str, Any]], names: Sequence[str], budget: str) -> Results:
-    """The tasks and seeds that all the named have searched, for every one of them."""
+    """The tasks that all the named have searched, with the seeds that all of these tasks have had."""
     found = {name: {(line["task"], line["seed"]): line for line in lines if line["searcher"] == name} for name in names}
     common = set.intersection(*(set(of) for of in found.values()))
-    seeds = sorted({seed for _, seed in common})
-    tasks = [task for task in dict.fromkeys(line["task"] for line in lines) if all((task, s) in common for s in seeds)]
-    if not tasks:
+    tasks = [task for task in dict.fromkeys(line["task"] for line in lines) if any(task == key[0] for key in common)]
+    seeds = [seed for seed in sorted({key[1] for key in common}) if all((task, seed) in common for task in tasks)]
+    if not seeds:
         raise SystemExit(f"no task was searched by all of {', '.join(names)} with the same seeds")
     steps = max(line["amount"] for line in lines) * STEPS[budget]
     curves = {
@@ -148,8 +148,9 @@ def section(kind: str, results: Results, budget: str, against: Sequence[str]) ->
 
 def levels(results: Results, budget: str) -> str:
     """Geometric means of regret, and the trials that reach what others reach."""
-    goals = [(other, look) for other, look in GOALS[budget] if other in results.curves]
-    looks = [look for look in LOOKS[budget] if look * results.step <= len(results.level(next(iter(results.curves))))]
+    last = len(results.level(next(iter(results.curves)))) / results.step
+    goals = [(other, look) for other, look in GOALS[budget] if other in results.curves and look <= last]
+    looks = [look for look in LOOKS[budget] if look <= last]
     head = ["", *(f"@{look}" for look in looks), *(f"→{other}@{look}" for other, look in goals), "CPU s"]
     rows = [
         [
@@ -165,7 +166,7 @@ def levels(results: Results, budget: str) -> str:
 
 def differences(results: Results, other: str, budget: str) -> str:
     """Paired differences of log-regret to another; below 0 is better than it."""
-    looks = [look for look in PAIRS[budget] if look * results.step <= len(results.level(other))]
+    looks = [look for look in PAIRS[budget] if look <= len(results.level(other)) / results.step]
     head = [f"log-regret − {other}", *(f"@{look} [95 %] wins–losses" for look in looks)]
     rows = []
     for name in (name for name in results.curves if name != other):
