@@ -58,8 +58,8 @@ class Plan:
     """Everything that decides a training; it is kept in the weights' record."""
 
     seed: int = 1
-    iterations: int = 120
-    instances: int = 16  # tasks an iteration
+    iterations: int = 100
+    instances: int = 24  # tasks an iteration
     group: int = 3  # studies a task
     shortest: int = 20  # trials of a study, drawn per iteration
     longest: int = 64
@@ -73,8 +73,8 @@ class Plan:
     value: float = 0.25
     entropy: float = 0.001
     auxiliary: float = 0.1
-    floor: float = 1e-3  # e of the reward
-    sharpness: float = 2.0  # logarithm of a, at first
+    floor: float = 1e-2  # e of the reward
+    sharpness: float = 2.5  # logarithm of a, at first
     shuffled: bool = False  # rewards of other studies: nothing can be learned (an honesty check)
     without: str = ""  # a group of tasks left out
 
