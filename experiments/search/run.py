@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 import optuna
+import ours
 import rivals
 import stopping
 import tasks as problems
@@ -59,8 +60,8 @@ def main() -> None:
 def parse() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--searchers", required=True, help=f"of {', '.join(rivals.RIVALS)}, module:sampler; for units "
-                        f"of {', '.join(stopping.SEARCHERS)}")  # fmt: skip
+    parser.add_argument("--searchers", required=True, help=f"of {', '.join([*rivals.RIVALS, *ours.SEARCHERS])}, "
+                        f"module:sampler; for units of {', '.join([*stopping.SEARCHERS, *ours.PAUSING])}")  # fmt: skip
     parser.add_argument("--budget", choices=AMOUNTS, default="trials")
     parser.add_argument("--amount", type=int, help="trials (100) or median trainings (15) of a search")
     parser.add_argument("--seeds", default="0-9", help="as in 0-9 or 0,1,2")
@@ -97,7 +98,7 @@ def possible(task: problems.SearchTask, name: str, budget: str) -> bool:
     """Whether there is what the searcher needs: other tasks of the space, or learning curves."""
     if budget == "units":
         return bool(task.checkpoints)
-    return name not in rivals.LEARNT or isinstance(task, problems.SurrogateTask)
+    return name not in {*rivals.LEARNT, *ours.LEARNT} or isinstance(task, problems.SurrogateTask)
 
 
 def seeds(text: str) -> list[int]:
@@ -145,7 +146,8 @@ def make(search: Search, data: Path) -> dict[str, Any]:
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
     task = _task(search.task, data)
     task.evaluate([_middle(task)])  # it is loaded before the clock runs
-    find = stopping.SEARCHERS[search.searcher] if search.budget == "units" else rivals.searcher(search.searcher)
+    known = stopping.SEARCHERS | ours.PAUSING if search.budget == "units" else ours.SEARCHERS
+    find = known[search.searcher] if search.searcher in known else rivals.searcher(search.searcher)
     trace = find(task, search.amount, search.seed)
     return asdict(search) | {
         "group": task.group,

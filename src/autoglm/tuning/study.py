@@ -24,6 +24,7 @@ Array = NDArray[np.float64]
 Space = Mapping[str, BaseDistribution]
 
 MOST_TRIALS = 200  # trials above which Optuna's TPE chooses: a Gaussian process costs their cube
+TRUSTED = 5  # settings of a prior that are tried in their order; the others are candidates like any
 MOST_PARAMETERS = 40  # parameters above which distances say nothing
 ENOUGH = 20  # trials after which the processes must tell a trial from the others better than the mean does
 WHO = "autoglm:chosen_by"  # of a trial's system attributes
@@ -49,7 +50,7 @@ class CandidateSampler(optuna.samplers.BaseSampler):
     trials
         How many there will be, if that is known: the last ones are then spent on what is known to be good.
     prior
-        Settings that were good on other data, best first; they are tried first and stay candidates.
+        Settings that were good on other data, best first: five are tried in their order, the others are candidates.
     resume
         The study's pruner, if what it paused may go on: see `PausePruner`.
     """
@@ -106,7 +107,7 @@ class CandidateSampler(optuna.samplers.BaseSampler):
         rng = np.random.default_rng([self._seed, trial.number])
         studies = self._studies(study, cube, ended, running, rng)
         untried = studies.priors[0]
-        if untried is not None and len(ended) + len(running) < len(self._prior):
+        if untried is not None and len(ended) + len(running) < min(len(self._prior), TRUSTED):
             self._say(study, trial, "prior")
             return cube.settings(untried[0])
         situation = studies.look()
@@ -121,7 +122,7 @@ class CandidateSampler(optuna.samplers.BaseSampler):
     ) -> Any:
         """Return a value for a parameter that no earlier trial had: the prior's, else at random."""
         self._raise_error_if_multi_objective(study)
-        started = trial.number < len(self._prior)
+        started = trial.number < min(len(self._prior), TRUSTED)
         if started and param_name in self._prior[trial.number]:
             value = self._prior[trial.number][param_name]
             if param_distribution._contains(param_distribution.to_internal_repr(value)):
