@@ -144,19 +144,25 @@ def grid(task: SearchTask, trials: int, seed: int) -> Trace:
 
 
 def grid_levels(space: Space, seed: int, most: int = GRID) -> dict[str, list[Any]]:
-    """Values of each parameter, evenly spaced on its scale from end to end, so that the grid has at most `most`."""
-    order = np.random.default_rng(seed).permutation(len(space))
+    """Values of each parameter: the middles of equal parts of its scale, so that the grid has at most `most` points.
+
+    Which parameters get one more, and which choices are left out, is drawn.
+    """
+    draw = np.random.default_rng(seed)
+    order = draw.permutation(len(space))
     counts, room = np.ones(len(space), int), np.array([_room(of) for of in space.values()])
     while True:
         able = [at for at in order if counts[at] < room[at] and counts.prod() // counts[at] * (counts[at] + 1) <= most]
         if not able:
             break
         counts[min(able, key=lambda at: counts[at])] += 1
-    found = {}
+    found: dict[str, list[Any]] = {}
     for (name, of), count in zip(space.items(), counts, strict=True):
-        ends = np.linspace(0, 1, count) if count > 1 else np.array([0.5])
-        values = (row[name] for row in problems.decode({name: of}, ends[:, None]))
-        found[name] = list(of.choices[:count]) if isinstance(of, CategoricalDistribution) else list(values)
+        if isinstance(of, CategoricalDistribution):
+            found[name] = [of.choices[at] for at in draw.permutation(len(of.choices))[:count]]
+        else:
+            middles = (np.arange(count) + 0.5) / count
+            found[name] = [row[name] for row in problems.decode({name: of}, middles[:, None])]
     return found
 
 
@@ -336,9 +342,10 @@ def by_path(path: str) -> Searcher:
     """The searcher of an Optuna sampler, from ``module:name``."""
     module, _, name = path.partition(":")
     make: Any = getattr(importlib.import_module(module), name)
+    optunas = inspect.isclass(make)
 
     def search(task: SearchTask, trials: int, seed: int) -> Trace:
-        if inspect.isclass(make):
+        if optunas:
             return study(task, make(seed=seed), trials)
         from autoglm.core.seed import Seed
 

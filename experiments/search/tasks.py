@@ -83,6 +83,7 @@ class SearchTask(ABC):
     def curves(self, settings: Sequence[Settings]) -> tuple[Floats, Floats] | None:
         """Losses and cumulative seconds at each of `checkpoints`, both (n, checkpoints); None where none are known."""
         del settings
+        return None
 
     @property
     def checkpoints(self) -> tuple[int, ...]:

@@ -48,12 +48,14 @@ def test_only_what_exists_is_asked_for(toy: tasks.SearchTask) -> None:
     assert len({row["kind"] for row in asked}) == 2
 
 
-def test_a_grid_is_as_large_as_it_may_be_and_goes_from_end_to_end(toy: tasks.SearchTask) -> None:
+def test_a_grid_is_as_large_as_it_may_be_and_even(toy: tasks.SearchTask) -> None:
     levels = rivals.grid_levels(toy.space, seed=0)
     sizes = [len(values) for values in levels.values()]
-    assert levels["kind"] == ["line", "bowl"]
-    assert (levels["x"][0], levels["x"][-1]) == pytest.approx((0.001, 10.0))
-    assert (levels["depth"][0], levels["depth"][-1]) == (1, 9)
+    assert sorted(levels["kind"]) == ["bowl", "line"]
+    steps = np.diff(np.log([0.001, *levels["x"], 10.0]))
+    np.testing.assert_allclose(steps[1:-1], 2 * steps[0])
+    assert steps[0] == pytest.approx(steps[-1])
+    assert levels["depth"][0] - 1 == 9 - levels["depth"][-1] < 3
     assert np.prod(sizes) <= 60
     assert all(np.prod(sizes) / size * (size + 1) > 60 for size in sizes[1:])
     assert len(rivals.grid(toy, 100, 0).losses) == np.prod(sizes)
