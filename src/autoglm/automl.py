@@ -39,7 +39,7 @@ from autoglm.progress import shown
 
 LONG_CELLS = 6_000_000  # rows x features from which one worker with all threads replaces one a thread
 LOOKING = 0.4  # share of the seconds that may go into looking at images and sounds
-SEARCHES = ("tpe", "random", "none")
+SEARCHES = ("tpe", "ppo", "pool", "random", "none")
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class AutoML:
     learners
         Names of the learners to use; None: all that are installed.
     search
-        ``"tpe"``, ``"random"`` or ``"none"``: what proposes candidates after the portfolio.
+        ``"tpe"``, ``"ppo"``, ``"pool"``, ``"random"`` or ``"none"``: what proposes candidates after the portfolio.
     fresh
         Whether to forget what `folder` holds.
     progress

@@ -152,7 +152,7 @@ class AutoGLMClassifier(ClassifierMixin, _Facade):
     learners
         Names of the learners to use; None: all that are installed.
     search
-        ``"tpe"``, ``"random"`` or ``"none"``.
+        ``"tpe"``, ``"ppo"``, ``"pool"``, ``"random"`` or ``"none"``.
     kinds
         Column name → kind, where you know better. Columns of an array are named x0, x1, ...
 
@@ -218,7 +218,7 @@ class AutoGLMRegressor(RegressorMixin, _Facade):
     learners
         Names of the learners to use; None: all that are installed.
     search
-        ``"tpe"``, ``"random"`` or ``"none"``.
+        ``"tpe"``, ``"ppo"``, ``"pool"``, ``"random"`` or ``"none"``.
     kinds
         Column name → kind, where you know better. Columns of an array are named x0, x1, ...
 

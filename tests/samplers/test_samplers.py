@@ -15,7 +15,7 @@ from autoglm.core.task import Task
 from autoglm.engine import worker
 from autoglm.samplers.portfolio import portfolio, safety_net
 
-SEARCHES = ("random", "tpe")
+SEARCHES = ("pool", "ppo", "random", "tpe")
 TASKS = (Task("binary", "y", (0, 1)), Task("multiclass", "y", (0, 1, 2)), Task("regression", "y"))
 
 

@@ -63,7 +63,7 @@ def _kinds(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...
 @click.option("--learner", multiple=True, metavar="NAME", help="Use only this learner. Repeat for more.")
 @click.option(
     "--search",
-    type=click.Choice(["tpe", "random", "none"]),
+    type=click.Choice(["tpe", "ppo", "pool", "random", "none"]),
     default="tpe",
     show_default=True,
     help="What proposes further candidates.",

@@ -25,6 +25,7 @@ import click
 @click.option("--clients", type=click.Path(path_type=Path), metavar="PEM", help="Authorities of client certificates.")
 @click.option("--insecure", is_flag=True, default=None, help="Let other machines in without token or certificate.")
 @click.option("--otlp", metavar="URL", help="OTLP/HTTP endpoint for traces.")
+@click.option("--push", metavar="URL", help="Pushgateway that gets the meters every ten seconds.")
 @click.option(
     "--shadow",
     type=click.Path(path_type=Path),
@@ -44,8 +45,8 @@ def command(folder: Path, config: Path | None, **flags: Any) -> None:
 
     HTTP: /predict and /explain take {"rows": [{column: value}]}, /v2 is the Open Inference Protocol, / is a page to try
     a row. gRPC: the same protocol, for clients of KServe and Triton. Every option can also be set in the environment
-    (AUTOGLM_SERVE_HTTP=8000) or in FILE; a bearer token only there (AUTOGLM_SERVE_TOKEN). A changed folder, or SIGHUP,
-    is read again without a lost request; SIGTERM finishes what is in flight.
+    (AUTOGLM_SERVE_HTTP=8000) or in FILE; a bearer token only there (AUTOGLM_SERVE_TOKEN). A changed folder is read
+    again without a lost request, on SIGHUP the settings too; SIGTERM finishes what is in flight.
 
     A shadow runs in a process of its own and delays no answer: autoglm shadow report says how it agrees.
 
@@ -59,8 +60,8 @@ def command(folder: Path, config: Path | None, **flags: Any) -> None:
     from autoglm.serving.running import Running
 
     log = logs.logger()
-    told = settings.source({k: str(v) if isinstance(v, Path) else v for k, v in flags.items()}, config).read()
-    running = Running(folder, told, log)
+    source = settings.source({k: str(v) if isinstance(v, Path) else v for k, v in flags.items()}, config)
+    running = Running(folder, source.read(), log, source=source)
     running.signals()
     with running:
         gc.freeze()  # what is there now stays: looking through it again and again would hold up requests

@@ -101,8 +101,8 @@ class Calls:
 
         def answer(request: Any, context: Any) -> Any:
             started, code = perf_counter(), "OK"
+            told = dict(context.invocation_metadata())
             try:
-                told = dict(context.invocation_metadata())
                 if self._token and method not in OPEN:
                     self._check(told)
                 return call(request, context, told)
@@ -114,7 +114,9 @@ class Calls:
                 return context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(Refusal(Reason.ROWS, str(error))))
             except Exception as error:
                 code = "INTERNAL"
-                self.log.error("call failed", method=method, exc_info=error)
+                self.log.error(
+                    "call failed", method=method, exc_info=error, traceparent=str(told.get("traceparent", ""))
+                )
                 return context.abort(grpc.StatusCode.INTERNAL, f"{type(error).__name__}: see the service's log")
             finally:
                 meters.of(meters.rpc, method, code).observe(perf_counter() - started)

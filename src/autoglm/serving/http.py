@@ -93,7 +93,9 @@ class _Guard:
             except AutoGLMError as error:
                 response = _said(Refusal(Reason.ROWS, str(error)))
             except Exception as error:
-                self.log.error("request failed", path=path, exc_info=error)
+                self.log.error(
+                    "request failed", path=path, exc_info=error, traceparent=request.headers.get("traceparent", "")
+                )
                 response = _said(Refusal(Reason.INTERNAL, f"{type(error).__name__}: see the service's log"))
             taken = perf_counter() - started
             meters.of(meters.http, request.method, path, str(response.status_code)).observe(taken)

@@ -1,0 +1,226 @@
+"""A search about to choose: the candidates, what is believed of each, and the features that a policy reads.
+
+Many studies are looked at together (B of them, all after n trials), because meta-training plays many at once; a sampler
+looks at one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoglm.tuning import pool, surrogate
+from autoglm.tuning.cube import ABSENT, Cube
+
+Array = NDArray[np.float64]
+
+UNKNOWN = -1  # a number of trials that nobody has told
+FEATURES = (
+    "improvement", *(f"improvement_{name}" for name in surrogate.NAMES), "mean", "deviation", "gain", "density",
+    "nearest", "to_best", *(f"from_{name}" for name in pool.ORIGINS), "prior", "trials", "left", "left_known",
+    "parameters", "categories", *(f"weight_{name}" for name in surrogate.NAMES), "stagnation", "promise", "noise",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What B studies could do next."""
+
+    candidates: Array  # (B, m, d), snapped
+    improvement: Array  # (B, m), logarithm of the expected improvement less its largest
+    features: Array  # (B, m, F)
+    valid: NDArray[np.bool_]  # (B, m), not tried before
+    explained: Array  # (B,), of the scores' variance, leaving each trial out in turn; 0 without trials
+
+
+@dataclass
+class Studies:
+    """B studies played in step, with what is carried from trial to trial."""
+
+    cubes: Sequence[Cube]
+    rngs: Sequence[np.random.Generator]
+    places: Array  # (B, n, d), padded
+    present: NDArray[np.bool_]  # (B, n, d), which parameters a trial has
+    losses: Array  # (B, n)
+    real: NDArray[np.bool_]  # (B, d)
+    categorical: NDArray[np.bool_]  # (B, d)
+    trials: NDArray[np.int64]  # (B,), how many there will be, or UNKNOWN
+    priors: Sequence[Array | None]  # places (p, d) that were good elsewhere, best first
+
+    @classmethod
+    def start(
+        cls,
+        cubes: Sequence[Cube],
+        rngs: Sequence[np.random.Generator],
+        trials: Sequence[int] | None = None,
+        priors: Sequence[Array | None] | None = None,
+    ) -> Studies:
+        """Start studies without a trial."""
+        d = max(len(c.axes) for c in cubes)
+        real = np.array([np.arange(d) < len(c.axes) for c in cubes])
+        categorical = np.array([np.pad(c.categorical, (0, d - len(c.axes))) for c in cubes])
+        return cls(
+            cubes,
+            rngs,
+            np.empty((len(cubes), 0, d)),
+            np.empty((len(cubes), 0, d), dtype=bool),
+            np.empty((len(cubes), 0)),
+            real,
+            categorical,
+            np.array(trials if trials is not None else [UNKNOWN] * len(cubes)),
+            priors if priors is not None else [None] * len(cubes),
+        )
+
+    def tell(self, places: Array, losses: Array, present: NDArray[np.bool_] | None = None) -> None:
+        """Add a trial to each study: places (B, d), losses (B,), which parameters it has (B, d)."""
+        has = self.real if present is None else present
+        self.places = np.concatenate([self.places, np.where(has, places, ABSENT * self.real)[:, None]], 1)
+        self.present = np.concatenate([self.present, has[:, None]], 1)
+        self.losses = np.concatenate([self.losses, losses[:, None]], 1)
+
+    def look(self) -> Situation:
+        """Draw candidates and judge them."""
+        n = self.losses.shape[1]
+        scores = surrogate.rank_scores(self.losses) if n else self.losses
+        drawn, origins = [], []
+        for b, cube in enumerate(self.cubes):
+            d = len(cube.axes)
+            found, origin = pool.first_round(cube, self.places[b, :, :d], scores[b], self.rngs[b])
+            prior = self.priors[b]
+            if prior is not None:
+                found, origin = np.concatenate([found, prior]), np.concatenate([origin, np.full(len(prior), 5)])
+            drawn.append(self._possible(b, found))
+            origins.append(origin)
+        candidates = self._padded(drawn)
+        if not n:
+            return self._unseen(candidates, origins)
+        belief = surrogate.Belief(self.places, scores, self.categorical, self.real)
+        judged = _Judged.of(belief, candidates)
+        refined = [
+            self._possible(
+                b,
+                pool.second_round(
+                    c, candidates[b, : len(drawn[b]), : len(c.axes)], judged.promise[b, : len(drawn[b])], r
+                ),
+            )
+            for b, (c, r) in enumerate(zip(self.cubes, self.rngs, strict=True))
+        ]
+        more = self._padded(refined)
+        judged = judged.joined(_Judged.of(belief, more))
+        counts = np.array([len(f) for f in drawn])
+        origin = np.full((len(drawn), candidates.shape[1] + pool.REFINED), len(pool.ORIGINS) - 1)
+        for b, o in enumerate(origins):
+            origin[b, : len(o)] = o
+        there = np.arange(origin.shape[1])[None] < counts[:, None]
+        there[:, candidates.shape[1] :] = True
+        return self._situation(belief, judged, np.concatenate([candidates, more], 1), origin, there)
+
+    def _possible(self, study: int, candidates: Array) -> Array:
+        """Return candidates (m, d) of one study without the parameters that they cannot have."""
+        cube = self.cubes[study]
+        d = len(cube.axes)
+        return pool.blanked(cube, candidates, self.places[study, :, :d], self.present[study, :, :d])
+
+    def _padded(self, places: Sequence[Array]) -> Array:
+        """Return places of different counts and dimensions as one array (B, m, d)."""
+        padded = np.zeros((len(places), max(len(p) for p in places), self.real.shape[1]))
+        for b, p in enumerate(places):
+            padded[b, : len(p), : p.shape[1]] = p
+        return padded
+
+    def _unseen(self, candidates: Array, origins: Sequence[NDArray[np.int64]]) -> Situation:
+        """Return the first choice, where nothing is known but the prior, if there is one."""
+        b, m = candidates.shape[:2]
+        features = np.zeros((b, m, len(FEATURES)))
+        improvement = np.zeros((b, m))
+        valid = np.zeros((b, m), dtype=bool)
+        for i, origin in enumerate(origins):
+            valid[i, : len(origin)] = True
+            known = origin == pool.ORIGINS.index("prior")
+            improvement[i, : len(origin)][known] = 10.0 - np.arange(known.sum())
+        return Situation(candidates, improvement, features, valid, np.zeros(b))
+
+    def _situation(
+        self,
+        belief: surrogate.Belief,
+        judged: _Judged,
+        candidates: Array,
+        origin: NDArray[np.int64],
+        there: NDArray[np.bool_],
+    ) -> Situation:
+        """Assemble what a policy reads."""
+        n = self.losses.shape[1]
+        untried = judged.distance2.min(1) > 1e-12
+        valid = np.where((untried & there).any(1, keepdims=True), untried & there, there)
+        promise = np.where(valid, judged.promise, -np.inf)
+        top = promise.max(1, keepdims=True)
+        improvement = np.clip(judged.promise - top, -50.0, 0.0)
+        best = belief.scores.argmin(1)
+        weights = np.exp(belief.log_weights)
+        mean = (weights[..., None] * judged.mean).sum(1)
+        deviation = np.sqrt((weights[..., None] * (judged.deviation**2 + judged.mean**2)).sum(1) - mean**2)
+        lowest = (weights * belief.best).sum(1)[:, None]
+        good = belief.scores <= np.quantile(belief.scores, 0.2, axis=1, keepdims=True)
+        closeness = np.exp(-judged.distance2 / (2 * 0.15**2))
+        density = np.log((closeness * good[..., None]).sum(1) / good.sum(1)[:, None] + 1e-3)
+        density -= np.log(closeness.mean(1) + 1e-3)
+        one_hot = np.eye(len(pool.ORIGINS))[origin]
+        prior = np.where(origin == pool.ORIGINS.index("prior"), 1.0, 0.0)
+        left = np.where(self.trials == UNKNOWN, 0.5, 1 - n / np.maximum(self.trials, 1))
+        shared = np.stack(
+            [
+                np.full(len(left), np.log1p(n) / 5),
+                left,
+                (self.trials != UNKNOWN).astype(float),
+                np.log(self.real.sum(1)) / 3,
+                self.categorical.sum(1) / self.real.sum(1),
+                *weights.T,
+                np.log1p(n - 1 - best) / 4,
+                np.clip(top[:, 0], -20, 2) / 5,
+                belief.scales.noise / 5,
+            ],
+            1,
+        )
+        per_candidate = [
+            improvement / 5,
+            *np.moveaxis(np.clip(judged.each - judged.each.max(2, keepdims=True), -25, 0) / 5, 1, 0),
+            mean,
+            np.log(deviation + 1e-6),
+            (lowest - mean),
+            density / 3,
+            np.sqrt(judged.distance2.min(1)) * 3,
+            np.sqrt(np.take_along_axis(judged.distance2, best[:, None, None], 1)[:, 0]) * 3,
+        ]
+        features = np.concatenate(
+            [
+                np.clip(np.stack(per_candidate, -1), -5, 5),
+                one_hot,
+                prior[..., None],
+                np.broadcast_to(shared[:, None], (*mean.shape, shared.shape[1])),
+            ],
+            -1,
+        )
+        return Situation(candidates, improvement, features, valid, belief.explained())
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """What the processes say of candidates."""
+
+    mean: Array  # (B, K, m)
+    deviation: Array  # (B, K, m)
+    distance2: Array  # (B, n, m), mean over the parameters
+    promise: Array  # (B, m), log expected improvement of the mixture
+    each: Array  # (B, K, m), of each process
+
+    @classmethod
+    def of(cls, belief: surrogate.Belief, candidates: Array) -> _Judged:
+        mean, deviation, distance2 = belief.predict(candidates)
+        return cls(mean, deviation, distance2, *belief.improvement(mean, deviation))
+
+    def joined(self, other: _Judged) -> _Judged:
+        pairs = ((getattr(self, f), getattr(other, f)) for f in self.__dataclass_fields__)
+        return _Judged(*(np.concatenate(p, -1) for p in pairs))

@@ -1,0 +1,189 @@
+"""Where the choice among candidates meets Optuna: a base for samplers that read a study's trials and choose the next.
+
+What is chosen depends on the space, the trials in the order in which they ended, the seed and the trial's number;
+nothing is kept that another process could not compute again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import optuna
+from numpy.typing import NDArray
+from optuna.distributions import BaseDistribution
+from optuna.trial import FrozenTrial, TrialState
+
+from autoglm.core.errors import OptionError
+from autoglm.tuning.cube import Cube
+from autoglm.tuning.pausing import RESUMED, PausePruner, merged, resumed_from
+from autoglm.tuning.situation import UNKNOWN, Situation, Studies
+
+Array = NDArray[np.float64]
+Space = Mapping[str, BaseDistribution]
+
+MOST_TRIALS = 200  # trials above which Optuna's TPE chooses: a Gaussian process costs their cube
+TRUSTED = 5  # settings of a prior that are tried in their order; the others are candidates like any
+MOST_PARAMETERS = 40  # parameters above which distances say nothing
+ENOUGH = 20  # trials after which the processes must tell a trial from the others better than the mean does
+WHO = "autoglm:chosen_by"  # of a trial's system attributes
+
+ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+
+
+class CandidateSampler(optuna.samplers.BaseSampler):
+    """A sampler that draws candidates, judges each, and takes the one its choice prefers.
+
+    Conditional parameters, failed and infinite trials, changing bounds and parallel workers are understood. Where
+    Gaussian processes are of no use (more than 200 trials or 40 parameters; or after 20 trials they cannot tell one
+    from the others) Optuna's TPE chooses; every trial says who chose it (`chosen_by`).
+
+    Parameters
+    ----------
+    choose
+        Given a situation of one study, logits (1, m); the largest is taken.
+    name
+        What `chosen_by` answers where ``choose`` chose.
+    seed
+        Of the candidates; the same seed and trials give the same suggestions, in any process.
+    trials
+        How many there will be, if that is known: the last ones are then spent on what is known to be good.
+    prior
+        Settings that were good on other data, best first: five are tried in their order, the others are candidates.
+    resume
+        The study's pruner, if what it paused may go on: see `PausePruner`.
+    """
+
+    def __init__(
+        self,
+        choose: Callable[[Situation], Array],
+        name: str,
+        seed: int | None = None,
+        trials: int | None = None,
+        prior: Sequence[Mapping[str, Any]] = (),
+        resume: PausePruner | None = None,
+    ) -> None:
+        """Keep the options."""
+        if trials is not None and trials < 1:
+            raise OptionError(f"trials={trials}: expected a positive number, or None where it is not known")
+        self._choose, self._name, self._trials, self._prior = choose, name, trials, list(prior)
+        self._resume = resume
+        self._seed = int(np.random.default_rng(seed).integers(1 << 31))
+        self._independent = optuna.samplers.RandomSampler(seed=self._seed)
+        self._tpe = optuna.samplers.TPESampler(seed=self._seed, n_startup_trials=0, constant_liar=True)
+
+    def reseed_rng(self) -> None:
+        """Draw a new seed; Optuna calls this in each of several workers that share a sampler."""
+        self._seed = int(np.random.default_rng().integers(1 << 31))
+        self._independent.reseed_rng()
+        self._tpe.reseed_rng()
+
+    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """Return every parameter that a trial so far had, with its latest bounds."""
+        self._raise_error_if_multi_objective(study)
+        space: dict[str, BaseDistribution] = {}
+        for earlier in study.get_trials(deepcopy=False, states=(*ENDED, TrialState.RUNNING)):
+            if earlier.number != trial.number:
+                space.update(earlier.distributions)
+        return {k: space[k] for k in sorted(space) if not space[k].single()}
+
+    def sample_relative(self, study: optuna.Study, trial: FrozenTrial, search_space: Space) -> dict[str, Any]:
+        """Return settings for every parameter of the space; those that the trial doesn't ask for are left."""
+        if not search_space:
+            return {}
+        going = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        ended = merged(study.get_trials(deepcopy=False, states=ENDED))
+        ended = sorted(ended, key=lambda t: (t.datetime_complete.timestamp() if t.datetime_complete else 0.0, t.number))
+        running = [t for t in going if t.number != trial.number and t.params]
+        taken = {resumed_from(t) for t in going}
+        if self._resume and (paused := self._resume.waiting(study, ended, taken)):
+            self._say(study, trial, "resumed")
+            study._storage.set_trial_system_attr(trial._trial_id, RESUMED, paused.number)
+            return {k: v for k, v in paused.params.items() if k in search_space}
+        if len(ended) > MOST_TRIALS or len(search_space) > MOST_PARAMETERS:
+            return self._by_tpe(study, trial, search_space)
+        cube = Cube(search_space)
+        rng = np.random.default_rng([self._seed, trial.number])
+        studies = self._studies(study, cube, ended, running, rng)
+        untried = studies.priors[0]
+        if untried is not None and len(ended) + len(running) < min(len(self._prior), TRUSTED):
+            self._say(study, trial, "prior")
+            return cube.settings(untried[0])
+        situation = studies.look()
+        if len(ended) >= ENOUGH and situation.explained[0] < 0:
+            return self._by_tpe(study, trial, search_space)
+        chosen = int(self._choose(situation)[0].argmax())
+        self._say(study, trial, self._name)
+        return cube.settings(situation.candidates[0, chosen])
+
+    def sample_independent(
+        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        """Return a value for a parameter that no earlier trial had: the prior's, else at random."""
+        self._raise_error_if_multi_objective(study)
+        started = trial.number < min(len(self._prior), TRUSTED)
+        if started and param_name in self._prior[trial.number]:
+            value = self._prior[trial.number][param_name]
+            if param_distribution._contains(param_distribution.to_internal_repr(value)):
+                return value
+        return self._independent.sample_independent(study, trial, param_name, param_distribution)
+
+    def _studies(
+        self, study: optuna.Study, cube: Cube, ended: list[FrozenTrial], running: list[FrozenTrial], rng: Any
+    ) -> Studies:
+        """Return the study as the choice sees it; running trials count as mediocre, so that no other goes there."""
+        places, present = cube.places([t.params for t in (*ended, *running)])
+        losses = standings(ended, study.direction)
+        studies = Studies.start([cube], [rng], [self._trials or UNKNOWN], [self._untried(cube, places)])
+        finite = losses[np.isfinite(losses)]
+        liar = float(np.median(finite)) if len(finite) else 0.0
+        studies.places, studies.present = places[None], present[None]
+        studies.losses = np.concatenate([losses, np.full(len(running), liar)])[None]
+        return studies
+
+    def _untried(self, cube: Cube, places: Array) -> Array | None:
+        """Return the places of the prior's settings that this space holds and no trial took."""
+        usable = [s for s in self._prior if any(name in s for name in cube.space)]
+        if not usable:
+            return None
+        prior = cube.snap(cube.places(usable)[0])
+        new = [p for p in prior if not len(places) or np.abs(places - p).max(1).min() > 1e-9]
+        return np.array(new) if new else None
+
+    def _say(self, study: optuna.Study, trial: FrozenTrial, who: str) -> None:
+        """Keep with the trial who chose it."""
+        study._storage.set_trial_system_attr(trial._trial_id, WHO, who)
+
+    def _by_tpe(self, study: optuna.Study, trial: FrozenTrial, space: Space) -> dict[str, Any]:
+        """Let Optuna's TPE choose."""
+        self._say(study, trial, "tpe")
+        return self._tpe.sample_relative(study, trial, dict(space))
+
+
+def chosen_by(trial: FrozenTrial) -> str:
+    """Return who chose a trial: "policy", "improvement", "prior", "resumed" or "tpe"; "random" for the first."""
+    return str(trial.system_attrs.get(WHO, "random"))
+
+
+def standings(trials: Sequence[FrozenTrial], direction: optuna.study.StudyDirection) -> Array:
+    """Return numbers (n,) that order trials, lower is better: their losses, or how often each loses to another.
+
+    Pruned trials cannot be compared by value: two trials are compared at the last step that both reached, and the
+    number is the share of comparisons lost. What failed, or has no value, is NaN: worst.
+    """
+    sign = -1.0 if direction == optuna.study.StudyDirection.MAXIMIZE else 1.0
+    final = np.array([sign * t.values[0] if t.state == TrialState.COMPLETE and t.values else np.nan for t in trials])
+    if not any(t.state == TrialState.PRUNED and t.intermediate_values for t in trials):
+        return final
+    steps = sorted({step for t in trials for step in t.intermediate_values})
+    curves = np.array([[sign * t.intermediate_values.get(s, np.nan) for s in steps] for t in trials])
+    curves = np.clip(np.column_stack([curves, final]), -1e300, 1e300)
+    lost = np.full((len(trials), len(trials)), np.nan)
+    for column in curves.T:
+        gap = column[:, None] - column[None]
+        lost = np.where(np.isnan(gap), lost, (gap > 0) + (gap == 0) / 2)
+    np.fill_diagonal(lost, np.nan)
+    known = ~np.isnan(lost)
+    share = np.where(known, lost, 0.0).sum(1) / np.maximum(known.sum(1), 1)
+    return np.where(np.isnan(curves).all(1), np.nan, np.where(known.any(1), share, 0.5))

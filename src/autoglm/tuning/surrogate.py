@@ -1,0 +1,204 @@
+"""What a search believes: a few Gaussian processes side by side, for many studies at once, in NumPy.
+
+Every array starts with an axis of B studies, all with n trials in d parameters (padded; ``real`` tells which are
+there). Each process has Matérn-5/2 covariance: two whose length-scales are fixed and equal, one that is a sum over
+parameters, and one whose length-scales are learned by a few sign steps on the marginal likelihood.
+They answer together, weighted by their marginal likelihood; the amplitude is integrated out up to its mode.
+
+Sources: Rasmussen & Williams, *Gaussian Processes for Machine Learning* (2006), ch. 4 and 5; Ament et al., *Unexpected
+Improvements to Expected Improvement* (2023), for its logarithm far from the best.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import erfcx, ndtr, ndtri
+
+Array = NDArray[np.float64]
+Floats = NDArray[np.floating[Any]]  # single precision between trials and candidates, which is most of the work
+
+NAMES = ("short", "long", "additive", "learned")
+SHORT, LONG, ADDITIVE = 0.2, 0.6, 0.35  # length-scales; the first two times the root of the number of parameters
+NOISE = (1e-3, 1e-3, 1e-3)  # variance of the noise against that of the signal, of the fixed processes
+QUIET = np.log(1e-3)  # the learned noise that is expected
+STEPS, FIRST, GROWTH, SHRINK = 8, 0.3, 1.3, 0.5  # sign steps on the length-scales: number, first size, its changes
+
+
+def rank_scores(losses: Array) -> Array:
+    """Return losses (..., n) as the normal scores of their ranks, ties shared; what failed is worst.
+
+    Only the order counts: a trial that exploded bends nothing.
+    """
+    finite = np.where(np.isnan(losses), np.inf, losses)
+    below = (finite[..., None, :] < finite[..., :, None]).sum(-1)
+    equal = (finite[..., None, :] == finite[..., :, None]).sum(-1)
+    return np.asarray(ndtri((below + equal / 2) / finite.shape[-1]))
+
+
+def squares(left: Array, right: Array, categorical: NDArray[np.bool_]) -> Array:
+    """Return squared distances (B, n, m, d) per parameter; of categories 0 or 1."""
+    gap = left[:, :, None, :] - right[:, None, :, :]
+    np.multiply(gap, gap, out=gap)
+    if categorical.any():
+        np.copyto(gap, gap > 1e-9, where=np.broadcast_to(categorical[:, None, None, :], gap.shape), casting="unsafe")
+    return gap
+
+
+def matern(distance2: Floats) -> Floats:
+    """Return the Matérn-5/2 correlation of squared, scaled distances."""
+    r = np.sqrt(5 * distance2)
+    decay = np.exp(-r)
+    distance2 = distance2 * distance2.dtype.type(5 / 3)
+    distance2 += r
+    distance2 += 1
+    distance2 *= decay
+    return distance2
+
+
+def log_improvement(mean: Array, deviation: Array, best: Array) -> Array:
+    """Return the logarithm of the expected improvement on ``best`` of a loss that is normal."""
+    x = (best - mean) / deviation
+    far = np.minimum(x, -1.0)
+    near = np.maximum(x, -1.0)
+    density = np.exp(-near * near / 2) / np.sqrt(2 * np.pi)
+    close = np.log(density + near * ndtr(near))
+    tail = np.maximum(1 - np.sqrt(np.pi / 2) * -far * erfcx(-far / np.sqrt(2)), 1e-300)
+    tail = np.where(far < -1e3, 1 / (far * far), tail)
+    return np.asarray(
+        np.log(deviation) + np.where(x > -1, close, -far * far / 2 - np.log(2 * np.pi) / 2 + np.log(tail))
+    )
+
+
+@dataclass
+class Scales:
+    """Logarithms of the learned process's inverse length-scales and of its noise."""
+
+    weights: Array  # (B, d)
+    noise: Array  # (B,)
+
+    @classmethod
+    def learned(cls, between: Array, scores: Array, real: NDArray[np.bool_], steps: int = STEPS) -> Scales:
+        """Take sign steps (Rprop) up the log posterior, in all scales at once; at first all parameters matter alike.
+
+        ``between`` (B, n, n, d) are squared distances of the trials, ``scores`` (B, n) what came out.
+        """
+        n = scores.shape[1]
+        prior = _prior(real)[:, None]
+        weights, noise = np.broadcast_to(prior, real.shape), np.full(len(real), QUIET)
+        flat = between.reshape(len(between), n * n, -1)
+        size, last = np.full((len(real), real.shape[1] + 1), FIRST), np.zeros((len(real), real.shape[1] + 1))
+        for _ in range(steps if n > 2 else 0):
+            weights2, variance = np.exp(2 * weights), np.exp(noise)
+            r = np.sqrt(5 * (between @ weights2[:, None, :, None])[..., 0])
+            decay = np.exp(-r)
+            inverse = np.linalg.inv((1 + r + r * r / 3) * decay + variance[:, None, None] * np.eye(n))
+            alpha = (inverse @ scores[..., None])[..., 0]
+            amplitude = ((alpha * scores).sum(-1) + 2) / (n + 2)
+            inner = alpha[:, :, None] * alpha[:, None, :] / amplitude[:, None, None] - inverse  # 2 dL/dK
+            slope = -5 / 6 * (1 + r) * decay * inner  # of log weights, but for weight² distance²
+            by_weight = (slope.reshape(len(slope), 1, n * n) @ flat)[:, 0] * weights2 - (weights - prior) * real
+            by_noise = np.trace(inner, axis1=1, axis2=2) / 2 * variance - (noise - QUIET) / 4
+            sign = np.sign(np.concatenate([by_weight, by_noise[:, None]], 1))
+            size = np.clip(size * np.where(sign * last > 0, GROWTH, np.where(sign * last < 0, SHRINK, 1.0)), 0.02, 0.6)
+            last = sign
+            weights = np.clip(weights + (sign * size)[:, :-1], -6.0, 3.0)
+            noise = np.clip(noise + (sign * size)[:, -1], np.log(1e-6), 0.0)
+        return cls(weights, noise)
+
+
+def _prior(real: NDArray[np.bool_]) -> Array:
+    """Return the log inverse length-scale (B,) that is expected before any trial."""
+    return np.asarray(-np.log(0.5 * np.sqrt(real.sum(1))))
+
+
+@dataclass
+class Belief:
+    """The processes after n trials."""
+
+    places: Array  # (B, n, d)
+    scores: Array  # (B, n)
+    categorical: NDArray[np.bool_]  # (B, d)
+    real: NDArray[np.bool_]  # (B, d)
+    scales: Scales = field(init=False)
+    whitening: Floats = field(init=False)  # (B, K, n, n), inverse of the covariance's Cholesky factor
+    whitened: Floats = field(init=False)  # (B, K, n), the scores
+    amplitude: Array = field(init=False)  # (B, K), variance
+    log_weights: Array = field(init=False)  # (B, K), of the processes, normalised
+    best: Array = field(init=False)  # (B, K), lowest posterior mean at a trial
+
+    def __post_init__(self) -> None:
+        """Learn the scales, then fit all processes to the trials."""
+        between = squares(self.places, self.places, self.categorical) * self.real[:, None, None, :]
+        self.scales = Scales.learned(between, self.scores, self.real)
+        noise = np.stack([*(np.full(len(self.scores), n) for n in NOISE), np.exp(self.scales.noise)], 1)
+        covariance = self._covariances(between)
+        n = self.scores.shape[1]
+        eye = np.eye(n)
+        covariance += noise[..., None, None] * eye
+        root = np.linalg.cholesky(covariance)
+        whitening = np.linalg.inv(root)
+        whitened = (whitening @ self.scores[:, None, :, None])[..., 0]
+        alpha = (np.swapaxes(whitening, -1, -2) @ whitened[..., None])[..., 0]
+        self.amplitude = ((whitened**2).sum(-1) + 2) / (n + 2)  # the mode under an inverse-gamma prior of mean about 1
+        log_determinant = 2 * np.log(np.diagonal(root, axis1=-2, axis2=-1)).sum(-1)
+        likelihood = -(n + 2) / 2 * np.log(self.amplitude) - log_determinant / 2
+        likelihood[:, 3] += self._log_prior()
+        shifted = likelihood - likelihood.max(1, keepdims=True)
+        self.log_weights = shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
+        self.best = (self.scores[:, None] - noise[..., None] * alpha).min(-1)
+        self.whitening, self.whitened = whitening.astype(np.float32), whitened.astype(np.float32)
+
+    def _covariances(self, between: Floats) -> Floats:
+        """Return the correlations (B, K, n, m) of all processes, given squared distances (B, n, m, d)."""
+        count = self.real.sum(1).astype(between.dtype)
+        equal = np.where(self.real, 1 / count[:, None], 0)
+        weights = np.stack([equal / SHORT**2, equal / LONG**2, np.exp(2 * self.scales.weights)], -1).astype(
+            between.dtype
+        )
+        b, n, m, d = between.shape
+        distances = between.reshape(b, n * m, d) @ weights
+        correlations = np.empty((b, len(NAMES), n, m), between.dtype)
+        correlations[:, [0, 1, 3]] = matern(np.moveaxis(distances.reshape(b, n, m, 3), -1, 1))
+        each = matern(between * between.dtype.type(1 / ADDITIVE**2)).reshape(b, n * m, d)
+        correlations[:, 2] = (each @ equal.astype(between.dtype)[..., None]).reshape(b, n, m)
+        return correlations
+
+    def _log_prior(self) -> Array:
+        away = (self.scales.weights - _prior(self.real)[:, None]) * self.real
+        return np.asarray(-(away**2).sum(1) / 2 - ((self.scales.noise - QUIET) / 2) ** 2 / 2)
+
+    def predict(self, candidates: Array) -> tuple[Array, Array, Array]:
+        """Return means and deviations (B, K, m) at candidates (B, m, d), and squared distances (B, n, m) to the trials.
+
+        Distances are means over the parameters.
+        """
+        single = np.float32
+        across = squares(self.places.astype(single), candidates.astype(single), self.categorical)
+        across *= self.real[:, None, None, :]
+        spread = self.whitening @ self._covariances(across)
+        mean = (self.whitened[:, :, None, :] @ spread)[:, :, 0].astype(float)
+        explained = np.einsum("bknm,bknm->bkm", spread, spread).astype(float)
+        variance = self.amplitude[..., None] * np.maximum(1 - explained, 1e-6)
+        nearness = across @ np.where(self.real, 1 / self.real.sum(1)[:, None], 0)[:, None, :, None].astype(single)
+        return mean, np.sqrt(variance), nearness[..., 0].astype(float)
+
+    def explained(self) -> Array:
+        """Return the share (B,) of the variance that the likeliest process explains, leaving each trial out in turn."""
+        likeliest = self.log_weights.argmax(1)[:, None, None]
+        whitening = np.take_along_axis(self.whitening, likeliest[..., None], 1)[:, 0]
+        whitened = np.take_along_axis(self.whitened, likeliest, 1)[:, 0]
+        alpha = (whitened[:, None] @ whitening)[:, 0]
+        left = alpha / np.square(whitening).sum(1)  # alpha over the diagonal of the inverse covariance
+        away = self.scores - self.scores.mean(1, keepdims=True)
+        return np.asarray(1 - np.square(left).sum(1) / np.maximum(np.square(away).sum(1), 1e-12))
+
+    def improvement(self, mean: Array, deviation: Array) -> tuple[Array, Array]:
+        """Return log expected improvements of the mixture (B, m) and of each process (B, K, m)."""
+        each = log_improvement(mean, deviation, self.best[..., None])
+        weighted = each + self.log_weights[..., None]
+        top = weighted.max(1, keepdims=True)
+        return (top + np.log(np.exp(weighted - top).sum(1, keepdims=True)))[:, 0], each

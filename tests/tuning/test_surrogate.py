@@ -1,0 +1,87 @@
+"""The processes agree with scikit-learn's, and learn which parameters matter."""
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import Matern
+
+from autoglm.tuning import surrogate
+from autoglm.tuning.surrogate import Belief, Scales, log_improvement, rank_scores, squares
+
+
+def studies(count: int = 2, n: int = 20, d: int = 3) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    places = rng.random((count, n, d))
+    losses = (places[..., 0] - 0.3) ** 2
+    return places, losses, np.zeros((count, d), dtype=bool), np.ones((count, d), dtype=bool)
+
+
+def test_scores_are_those_of_ranks_and_what_failed_is_worst() -> None:
+    scores = rank_scores(np.array([3.0, 1.0, np.nan, 1.0, np.inf, -np.inf]))
+    assert scores.argmin() == 5 and scores[1] == scores[3] and scores[2] == scores[4] == scores.max()
+    np.testing.assert_allclose(rank_scores(np.exp(np.arange(5.0))), norm.ppf((np.arange(5) + 0.5) / 5))
+
+
+def test_a_process_answers_as_scikit_learns_does() -> None:
+    places, losses, categorical, real = studies()
+    scores = rank_scores(losses)
+    belief = Belief(places, scores, categorical, real)
+    candidates = np.random.default_rng(1).random((2, 7, 3))
+    mean, deviation, _ = belief.predict(candidates)
+    for k, scale in enumerate((surrogate.SHORT, surrogate.LONG)):
+        peer = GaussianProcessRegressor(Matern(scale * np.sqrt(3), nu=2.5), alpha=surrogate.NOISE[k], optimizer=None)
+        expected, spread = peer.fit(places[0], scores[0]).predict(candidates[0], return_std=True)
+        np.testing.assert_allclose(mean[0, k], expected, atol=2e-3)
+        np.testing.assert_allclose(deviation[0, k], spread * np.sqrt(belief.amplitude[0, k]), atol=5e-3)
+
+
+@pytest.mark.parametrize("x", [60.0, 2.0, 0.0, -0.5, -1.5, -6.0, -30.0])
+def test_the_logarithm_of_the_improvement_holds_far_from_the_best(x: float) -> None:
+    found = log_improvement(np.array(-x), np.array(1.0), np.array(0.0))
+    if x > -10:  # below, the naive formula is zero
+        assert found == pytest.approx(np.log(norm.pdf(x) + x * norm.cdf(x)), rel=1e-5)
+    assert np.isfinite(found) and found < log_improvement(np.array(-x - 0.1), np.array(1.0), np.array(0.0))
+
+
+def test_the_parameter_that_matters_gets_the_shortest_scale() -> None:
+    places, losses, categorical, real = studies(n=30)
+    scales = Scales.learned(squares(places, places, categorical), rank_scores(losses), real)
+    assert (scales.weights[:, 0] > scales.weights[:, 1:].max(1) + 0.5).all()
+
+
+def test_padding_changes_nothing() -> None:
+    places, losses, categorical, real = studies()
+    padded = np.pad(places, ((0, 0), (0, 0), (0, 2)))
+    wide = np.pad(real, ((0, 0), (0, 2)))
+    candidates = np.random.default_rng(1).random((2, 4, 3))
+    scores = rank_scores(losses)
+    narrow = Belief(places, scores, categorical, real).predict(candidates)
+    other = Belief(padded, scores, np.pad(categorical, ((0, 0), (0, 2))), wide)
+    for a, b in zip(narrow, other.predict(np.pad(candidates, ((0, 0), (0, 0), (0, 2)))), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+def test_categories_are_equal_or_different() -> None:
+    distance = squares(np.array([[[0.1, 0.1]]]), np.array([[[0.3, 0.3]]]), np.array([[True, False]]))
+    np.testing.assert_allclose(distance[0, 0, 0], [1.0, 0.04])
+
+
+def test_what_leaving_out_explains_is_what_leaving_out_by_hand_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    places, losses, categorical, real = studies(1, 15, 2)
+    noise = np.random.default_rng(2).standard_normal((1, 15))
+    for values in (losses, noise):
+        scores = rank_scores(values)
+        scales = Scales.learned(squares(places, places, categorical), scores, real)
+        monkeypatch.setattr(Scales, "learned", lambda *a, scales=scales: scales)
+        belief = Belief(places, scores, categorical, real)
+        k = int(belief.log_weights.argmax())
+        left = []
+        for i in range(15):
+            rest = np.delete(np.arange(15), i)
+            part = Belief(places[:, rest], scores[:, rest], categorical, real)
+            left.append(scores[0, i] - part.predict(places[:, i : i + 1])[0][0, k, 0])
+        expected = 1 - np.square(left).sum() / np.square(scores - scores.mean()).sum()
+        assert belief.explained()[0] == pytest.approx(expected, abs=0.02)
+        monkeypatch.undo()
+    assert belief.explained()[0] < 0
