@@ -94,3 +94,32 @@ def test_what_is_wrong_is_said(predictor: Predictor, frame: pd.DataFrame, tmp_pa
     (tmp_path / "old" / "background" / "features.json").unlink()
     with pytest.raises(FolderError, match="fit again"):
         old.explain(frame.iloc[:2])
+
+
+def test_a_flip_flips(frame: pd.DataFrame) -> None:
+    told = frame.assign(churn=np.where((frame["age"] > 50) & (frame["plan"] != "basic"), "yes", "no"))
+    predictor = AutoML(work=6, threads=1, learners=["lightgbm", "forest"]).fit(told, "churn")
+    rows = frame.drop(columns="churn").iloc[:12]
+    before = predictor.predict(rows)
+    assert before.nunique() == 2
+    found = predictor.flips(rows)
+    assert all(change is not None and set(change) <= {"age", "plan"} for change in found)
+    for i, change in enumerate(found):
+        flipped = rows.iloc[[i]].astype(object)
+        for name, (old, new) in (change or {}).items():
+            assert old == rows.iloc[i][name]
+            flipped[name] = [new]
+        assert predictor.predict(flipped).iloc[0] != before.iloc[i]
+    kept = predictor.flips(rows, fixed=["age"])
+    assert all(change is None or "age" not in change for change in kept) and kept != found
+    assert [c is None for c in predictor.flips(rows, to="yes")] == [answer == "yes" for answer in before]
+
+
+def test_flips_that_cannot_be_are_refused(predictor: Predictor, frame: pd.DataFrame) -> None:
+    for options, said in (
+        ({"to": "maybe"}, "expected one of"),
+        ({"fixed": ["agee"]}, "'age'"),
+        ({"most": 0}, "most=0"),
+    ):
+        with pytest.raises(OptionError, match=said):
+            predictor.flips(frame.iloc[:1], **options)  # type: ignore[arg-type]

@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from autoglm import bundle, encoders
+from autoglm.checks import profile
 from autoglm.core import frames
 from autoglm.core.columns import Column, column
 from autoglm.core.errors import DataError, DataWarning, FolderError, OptionError, SchemaError, listing, nearest
@@ -28,7 +29,7 @@ from autoglm.core.task import Task, numeric
 from autoglm.ensembles import substitutes
 from autoglm.ensembles.committee import Committee
 from autoglm.explainer import Explainer
-from autoglm.explainers import modalities, sampled
+from autoglm.explainers import counterfactual, modalities, sampled
 from autoglm.explainers.explanation import UNITS, Explanation, score_names
 from autoglm.prep.gate import Gate, closed
 
@@ -257,6 +258,86 @@ class Predictor:
         if probability and self.task.kind == "regression":
             raise DataError(f"target {self.task.target!r} is a quantity, it has no class probabilities")
         return self.explained(self.encode(frames.to_pandas(frame, empty=True)), draws, seed, probability)
+
+    def flips(
+        self, frame: Any, to: Any = None, fixed: Sequence[str] = (), most: int = 3
+    ) -> list[dict[str, tuple[Any, Any]] | None]:
+        """Say for each row the smallest change that would flip its answer.
+
+        As few columns as possible are changed, each to a value that training rows had, and numbers by as little as
+        possible. Numbers and columns of few levels can change; dates, texts and media stay.
+
+        Parameters
+        ----------
+        frame
+            As for `predict`.
+        to
+            The class that the answer shall become; None: any other.
+        fixed
+            Columns that must not change.
+        most
+            Columns that may change together.
+
+        Returns
+        -------
+        list
+            One a row: old and new value by column; None where no such change flips the answer, or it is `to` already.
+
+        Raises
+        ------
+        DataError
+            The task is a regression.
+        FolderError
+            The folder was written by a version that kept no profile of training.
+        OptionError
+            `to` is no class, `fixed` no column, or `most` less than 1.
+        SchemaError
+            A column of the training frame is missing.
+        """
+        if self.task.kind == "regression":
+            raise DataError(f"target {self.task.target!r} is a quantity: only classes flip")
+        if to is not None and to not in self.task.classes:
+            raise OptionError(f"to={to!r}: expected one of the classes {listing(self.task.classes)}")
+        if unknown := [name for name in fixed if name not in self.columns]:
+            raise OptionError(f"fixed={unknown[0]!r} is not a column{nearest(unknown[0], self.columns)}")
+        if most < 1:
+            raise OptionError(f"most={most}: expected 1 or more columns to change")
+        rows = frames.to_pandas(frame, empty=True)
+        self.encode(rows)
+        choices = [c for c in self._choices if c.column not in fixed]
+        found = []
+        for i in range(len(rows)):
+            row = rows.iloc[[i]][self.columns].astype(object)
+            row.attrs = dict(rows.attrs)
+            change = counterfactual.smallest(row, choices, self._wanted(row, to), most)
+            found.append(change and {name: (row[name].iloc[0], new) for name, new in change.items()})
+        return found
+
+    def _wanted(self, row: pd.DataFrame, to: Any) -> counterfactual.Judge:
+        """Return how far rows are over the border to a class, or to any other than the row's."""
+        classes = list(self.task.classes)
+        now = int(self._leaning(row)[0].argmax())
+        wanted = np.array([c != now if to is None else classes[c] == to for c in range(len(classes))])
+
+        def judge(rows: pd.DataFrame) -> NDArray[np.float64]:
+            leaning = self._leaning(rows)
+            if wanted[now]:
+                return np.full(len(rows), -1.0)
+            return np.asarray(leaning[:, wanted].max(axis=1) - leaning[:, ~wanted].max(axis=1))
+
+        return judge
+
+    def _leaning(self, rows: pd.DataFrame) -> NDArray[np.float64]:
+        """Return what decides labels, shape (n_rows, n_classes): log-probabilities and offsets."""
+        share = softmax(self._margins(rows), self.task)
+        return np.asarray(np.log(np.minimum(np.maximum(share, 1e-12), 1.0)) + self.offsets)
+
+    @cached_property
+    def _choices(self) -> list[counterfactual.Choice]:
+        shapes = profile.Profile.load(self.folder, self.task).columns
+        numbers = [(s.name, s.edges) for s in shapes if s.measure == "number" and s.form != ","]
+        found = [counterfactual.Choice(name, counterfactual.between(edges), True) for name, edges in numbers]
+        return found + [counterfactual.Choice(s.name, s.levels, False) for s in shapes if s.measure == "level"]
 
     def explained(self, features: Features, draws: int = 1, seed: int = 42, probability: bool = False) -> Explanation:
         """Explain rows that are encoded already; see `explain`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -32,6 +33,8 @@ SHOWN = 10
     show_default=True,
     help="Orders drawn where values are not exact: four times as many halve the error.",
 )
+@click.option("--flips", is_flag=True, help="Name the smallest change that would flip each answer, too.")
+@click.option("--fixed", multiple=True, metavar="COLUMN", help="With --flips: it cannot change. Repeat for more.")
 @click.option("--probability", is_flag=True, help="Explain probabilities, all by drawing, instead of log-odds.")
 @click.option(
     "--files",
@@ -47,6 +50,8 @@ def command(
     html: Path | None,
     top: int,
     draws: int,
+    flips: bool,
+    fixed: tuple[str, ...],
     probability: bool,
     files: Path | None,
     as_json: bool,
@@ -60,6 +65,7 @@ def command(
     Examples:
       autoglm explain churn-model new.csv
       autoglm explain churn-model new.csv --html why.html
+      autoglm explain churn-model new.csv --flips --fixed age
       head -n 2 new.csv | autoglm explain churn-model - --json
     """
     from autoglm import explained
@@ -74,6 +80,7 @@ def command(
         del frame.attrs["folder"]
     found = predictor.explain(frame, draws=draws, probability=probability)
     answers = predictor.predict(frame).tolist()
+    changes = predictor.flips(frame if as_json else frame.head(SHOWN), fixed=fixed) if flips else []
     if out is not None:
         table = found.frame()
         table["row"] += 1
@@ -83,8 +90,15 @@ def command(
         write_bytes(html, explained.page(found, frame, answers, predictor.task.target).encode())
         _text.note(f"page written to {html}")
     if as_json:
-        _text.write_json({"target": predictor.task.target, "answers": answers, **found.json()})
+        told = {"flips": [c and {k: v[1] for k, v in c.items()} for c in changes]} if flips else {}
+        _text.write_json({"target": predictor.task.target, "answers": answers, **found.json(), **told})
     elif out is None and html is None:
         click.echo("\n".join(explained.lines(found.take(slice(0, SHOWN)), frame, answers[:SHOWN], top)))
+        for number, change in enumerate(changes, 1):
+            click.echo(f"row {number} would flip with {_said(change)}" if change else f"row {number}: nothing flips it")
         if len(frame) > SHOWN:
             _text.note(f"{len(frame) - SHOWN} further rows: -o FILE or --json for all of them")
+
+
+def _said(change: dict[str, tuple[Any, Any]]) -> str:
+    return ", ".join(f"{name} = {new} (is {old})" for name, (old, new) in change.items())
