@@ -51,7 +51,7 @@ class TestSingle(SingleOnlySamplerTestCase):
 def conditional(trial: optuna.Trial) -> float:
     if trial.suggest_categorical("kind", ["tree", "line"]) == "tree":
         return (trial.suggest_float("rate", 1e-4, 1.0, log=True) - 0.01) ** 2 + trial.suggest_int("depth", 1, 9) / 9
-    return trial.suggest_float("slope", -1, 1) ** 2 + 0.2
+    return trial.suggest_float("slope", -1, 1) ** 2 + 0.5
 
 
 def run(sampler: CandidateSampler, trials: int, objective: Any = conditional, **options: Any) -> optuna.Study:

@@ -38,7 +38,7 @@ class Situation:
 
 @dataclass
 class Studies:
-    """B studies played in step, with what is carried from trial to trial."""
+    """B studies played in step."""
 
     cubes: Sequence[Cube]
     rngs: Sequence[np.random.Generator]
@@ -91,7 +91,10 @@ class Studies:
             found, origin = pool.first_round(cube, self.places[b, :, :d], scores[b], self.rngs[b])
             prior = self.priors[b]
             if prior is not None:
-                found, origin = np.concatenate([found, prior]), np.concatenate([origin, np.full(len(prior), 5)])
+                found, origin = (
+                    np.concatenate([found, prior]),
+                    np.concatenate([origin, np.full(len(prior), pool.ORIGINS.index("prior"))]),
+                )
             drawn.append(self._possible(b, found))
             origins.append(origin)
         candidates = self._padded(drawn)

@@ -6,6 +6,7 @@ nothing is kept that another process could not compute again.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -70,13 +71,11 @@ class CandidateSampler(optuna.samplers.BaseSampler):
         self._choose, self._name, self._trials, self._prior = choose, name, trials, list(prior)
         self._resume = resume
         self._seed = int(np.random.default_rng(seed).integers(1 << 31))
-        self._independent = optuna.samplers.RandomSampler(seed=self._seed)
         self._tpe = optuna.samplers.TPESampler(seed=self._seed, n_startup_trials=0, constant_liar=True)
 
     def reseed_rng(self) -> None:
         """Draw a new seed; Optuna calls this in each of several workers that share a sampler."""
         self._seed = int(np.random.default_rng().integers(1 << 31))
-        self._independent.reseed_rng()
         self._tpe.reseed_rng()
 
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
@@ -127,7 +126,8 @@ class CandidateSampler(optuna.samplers.BaseSampler):
             value = self._prior[trial.number][param_name]
             if param_distribution._contains(param_distribution.to_internal_repr(value)):
                 return value
-        return self._independent.sample_independent(study, trial, param_name, param_distribution)
+        rng = np.random.default_rng([self._seed, trial.number, zlib.crc32(param_name.encode())])
+        return Cube({param_name: param_distribution}).settings(rng.random(1))[param_name]
 
     def _studies(
         self, study: optuna.Study, cube: Cube, ended: list[FrozenTrial], running: list[FrozenTrial], rng: Any
