@@ -329,8 +329,7 @@ class Predictor:
 
     def _leaning(self, rows: pd.DataFrame) -> NDArray[np.float64]:
         """Return what decides labels, shape (n_rows, n_classes): log-probabilities and offsets."""
-        share = softmax(self._margins(rows), self.task)
-        return np.asarray(np.log(np.minimum(np.maximum(share, 1e-12), 1.0)) + self.offsets)
+        return leanings(softmax(self._margins(rows), self.task), self.offsets)
 
     @cached_property
     def _choices(self) -> list[counterfactual.Choice]:
@@ -481,7 +480,12 @@ class Predictor:
 
 def decide(probability: NDArray[np.float64], offsets: NDArray[np.float64]) -> NDArray[np.intp]:
     """Return class codes: the largest log-probability plus offset."""
-    return np.asarray((np.log(np.minimum(np.maximum(probability, 1e-12), 1.0)) + offsets).argmax(axis=1))
+    return np.asarray(leanings(probability, offsets).argmax(axis=1))
+
+
+def leanings(probability: NDArray[np.float64], offsets: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return what decides labels, shape (n_rows, n_classes): log-probabilities plus offsets."""
+    return np.asarray(np.log(np.minimum(np.maximum(probability, 1e-12), 1.0)) + offsets)
 
 
 def scores(
