@@ -81,12 +81,12 @@ class PausePruner(optuna.pruners.BasePruner):
     def prune(self, study: optuna.Study, trial: FrozenTrial) -> bool:
         """Return whether the trial shall pause now."""
         step = trial.last_step
-        if step is None:
-            return False
+        rung = None if step is None else self._rung(step)
+        if step is None or rung is None or any(rung <= s < step for s in trial.intermediate_values):
+            return False  # most reports are between rungs: nobody else need be read
         everyone = {t.number: t for t in merged(study.get_trials(deepcopy=False))}
         whole, ancestor = everyone.pop(trial.number), resumed_from(trial)
-        rung = self._rung(step)
-        if rung is None or any(rung <= s < step for s in whole.intermediate_values):
+        if any(rung <= s < step for s in whole.intermediate_values):
             return False
         reached = [v for t in everyone.values() if t.number != ancestor and (v := _at(t, rung)) is not None]
         own = _at(whole, rung)
