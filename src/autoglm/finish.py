@@ -34,12 +34,9 @@ if TYPE_CHECKING:
     from autoglm.automl import Table
 
 BOOTSTRAPS = 200
-BAGS = (
-    10  # repeated selections; on four of four tables of tables-dev no worse, on two 0.5-1 % better than one selection
-)
+BAGS = 10  # repeated selections
 BAGGED, LATE = 3.0, 1.0  # choices on all rows that take as long; seconds of the slack that it may use
 FEWEST_BAGGED = 60
-TOLERATED = 1.01  # relative out-of-fold error that a steadier choice may cost
 BOOTSTRAP_ROWS = 20_000
 BACKGROUND = 32  # rows that explanations compare with; twice as many answers a column and row
 SHARES = 5  # pools whose weights are averaged
@@ -97,17 +94,16 @@ def finish(run: Run, table: Table, folder: Path, identity: dict[str, Any], found
 
 
 def _steady(run: Run) -> greedy.Blend:
-    """Choose the blend on random halves of the rows and average, unless one choice on all rows is clearly better.
+    """Choose the blend on random halves of the rows, average, and pull it towards equal weights of the best.
 
-    Where the clock rules, only if there is time for it: a machine that others use may be late already.
+    Where the clock rules, halves only if there is time for them: a machine that others use may be late already.
     """
     race, began = run.race, time.monotonic()
     whole = race.blend()
     needed = BAGGED * (time.monotonic() - began)
-    if len(race.target) < FEWEST_BAGGED or run.budget.left() + LATE - needed < run.reserve / 2:
-        return whole
-    bagged = race.blend(steps=20, bags=BAGS)
-    return bagged if bagged.error <= whole.error * TOLERATED else whole
+    late = len(race.target) < FEWEST_BAGGED or run.budget.left() + LATE - needed < run.reserve / 2
+    bagged = whole if late else race.blend(steps=20, bags=BAGS)
+    return race.safe([race.steadied(bagged), bagged, whole])
 
 
 def _microseconds(race: Race, name: str) -> float:

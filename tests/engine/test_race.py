@@ -11,6 +11,7 @@ from autoglm.core.task import Task
 from autoglm.engine import splits
 from autoglm.engine.journal import Candidate, Fit
 from autoglm.engine.race import Race
+from autoglm.ensembles.greedy import Blend
 
 TASK = Task("binary", "y", (0, 1))
 
@@ -103,3 +104,44 @@ def test_one_fold_of_a_poor_candidate_does_not_narrow_the_choice(tmp_path: Path)
     assert blend.error == pytest.approx(
         state.judge(state.covered("a"))(state.blended(blend.weights, np.flatnonzero(state.covered("a")))[0])
     )
+
+
+def steady(rows: int, folder: Path) -> Race:
+    """A race of six finished candidates, each a little noisier than the one before."""
+    state = race(rows)
+    for i, name in enumerate(("a", "bb", "ccc", "dddd", "eeeee", "ffffff")):
+        state.candidates[name] = Candidate(name, {})
+        for fit in fits(state, folder, name, 1.0 + 0.01 * i, [(0, k) for k in range(state.splits.count)]):
+            state.finish(fit)
+    return state
+
+
+def test_the_fewer_the_rows_the_more_weights_are_pulled_towards_the_best_few(tmp_path: Path) -> None:
+    for rows, least, most in ((100, 0.16, 0.18), (4500, 0.0, 0.03)):
+        state = steady(rows, tmp_path / str(rows))
+        best = sorted(state.begun, key=state.error)[:5]
+        steadied = state.steadied(Blend({best[0]: 1.0}, 0.0)).weights
+        assert sum(steadied.values()) == pytest.approx(1.0)
+        others = [steadied.get(name, 0.0) for name in best[1:]]
+        assert min(others) >= least and max(others) <= most
+        assert set(steadied) <= set(best)
+
+
+def test_a_poor_candidate_gets_no_equal_share(tmp_path: Path) -> None:
+    state = race(100)
+    for name, noise in (("a", 0.3), ("bb", 30.0)):
+        state.candidates[name] = Candidate(name, {})
+        for fit in fits(state, tmp_path, name, noise, [(0, k) for k in range(state.splits.count)]):
+            state.finish(fit)
+    assert state.steadied(Blend({"a": 1.0}, 0.0)).weights == {"a": 1.0}
+    assert state.steadied(Blend({}, 0.0)).weights == {}
+
+
+def test_a_blend_below_the_safety_net_is_not_taken(tmp_path: Path) -> None:
+    state = steady(100, tmp_path)
+    state.net = ("a",)
+    error = state.error("a")
+    worse, better = Blend({"bb": 1.0}, 1.01 * error), Blend({"ccc": 1.0}, 0.99 * error)
+    assert state.safe([worse, better]) is better
+    assert state.safe([better, worse]) is better
+    assert state.safe([worse, worse]) is worse

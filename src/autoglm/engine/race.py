@@ -21,6 +21,8 @@ Margins = NDArray[np.float64]
 MOST_CANDIDATES = 30  # the best by themselves, among which members are chosen: a choice must not take seconds
 FEWEST = 600  # rows that all candidates have judged, from which they can all be compared
 LEAST_WEIGHT = 0.02  # members with less are noise of the selection
+EQUALS, EQUAL = 5, 1.2  # candidates that share the pull of `steadied` at most, and their error relative to the best
+PULL = 500  # rows on which selected weights and equal ones count the same
 BLEND_ROWS, BLEND_CELLS = 20_000, 200_000  # rows, and rows x scores, on which members are chosen
 
 
@@ -128,10 +130,40 @@ class Race:
         """
         if not self.begun:
             return greedy.Blend({}, float("inf"))
+        return self._select(*self._comparable(), steps, bags)
+
+    def steadied(self, blend: greedy.Blend) -> greedy.Blend:
+        """Pull the weights of a blend towards equal ones of the best few candidates, the more the fewer the rows.
+
+        On a few hundred rows most of what a selection gains is luck; equal weights of what is good by itself lose less
+        on new rows than it does. The pull is that of `PULL` rows of a prior: n rows keep n / (n + `PULL`).
+        """
+        if not blend.weights:
+            return blend
+        names, rows = self._comparable()
+        errors = {n: self.error(n) for n in names}
+        best = sorted(names, key=lambda n: (errors[n], n))[:EQUALS]
+        best = [n for n in best if errors[n] <= EQUAL * errors[best[0]]]
+        kept = len(rows) / (len(rows) + PULL)
+        weights = {n: kept * w for n, w in blend.weights.items()}
+        for name in best:
+            weights[name] = weights.get(name, 0.0) + (1 - kept) / len(best)
+        return self._blend(weights, rows)
+
+    def safe(self, choices: list[greedy.Blend]) -> greedy.Blend:
+        """Return the first blend that no member of the safety net surpasses out of fold, or else the last."""
+        rows = self._comparable()[1]
+        net = [n for n in self.net if n in self.fits and self.covered(n)[rows].all()]
+        judge = self.judge(rows)
+        limit = min((judge(self.margins(n, rows)) for n in net), default=float("inf"))
+        return next((blend for blend in choices if blend.error <= limit), choices[-1])
+
+    def _comparable(self) -> tuple[list[str], NDArray[np.intp]]:
+        """Return what `_compared` says of the fits so far; it is asked once."""
         fits = sum(map(len, self.fits.values()))
         if self._field is None or self._field[0] != fits:
             self._field = fits, *self._compared()
-        return self._select(*self._field[1:], steps, bags)
+        return self._field[1:]
 
     def _compared(self) -> tuple[list[str], NDArray[np.intp]]:
         """Return the candidates to select among and the rows on which to do it; see `blend`."""
@@ -170,6 +202,10 @@ class Race:
             some = {n: c & half for n, c in covered.items()}
             for name, weight in greedy.select(margins, some, self.judge(rows[half]), steps).weights.items():
                 weights[name] += weight / bags
+        return self._blend(weights, rows)
+
+    def _blend(self, weights: dict[str, float], rows: NDArray[np.intp]) -> greedy.Blend:
+        """Return the blend of all but negligible weights, judged on some rows."""
         kept = {n: w for n, w in sorted(weights.items()) if w >= LEAST_WEIGHT} or dict(weights)
         blend = {n: w / sum(kept.values()) for n, w in kept.items()}
         return greedy.Blend(blend, self.judge(rows)(self.blended(blend, rows)[0]))

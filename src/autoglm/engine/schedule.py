@@ -113,7 +113,7 @@ def _complete(race: Race, names: list[str], hopeless: float = HOPELESS) -> list[
 
 def _again(race: Race, repeat: int) -> list[Step]:
     """Another partition for the members of the ensemble."""
-    weights = race.blend().weights
+    weights = race.steadied(race.blend()).weights
     members = sorted((n for n, w in weights.items() if w >= 0.04), key=lambda n: -weights[n])[:6]
     return [Fold(n, repeat, k, 0.5, "repeats") for k in range(race.splits.count) for n in members]
 
