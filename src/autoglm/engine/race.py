@@ -141,7 +141,11 @@ class Race:
         if not blend.weights:
             return blend
         names, rows = self._comparable()
-        errors = {n: self.error(n) for n in names}
+        common = rows[np.all([self.covered(n)[rows] for n in names], axis=0)]
+        if not len(common):
+            return blend
+        judge = self.judge(common)
+        errors = {n: judge(self.margins(n, common)) for n in names}
         best = sorted(names, key=lambda n: (errors[n], n))[:EQUALS]
         best = [n for n in best if errors[n] <= EQUAL * errors[best[0]]]
         kept = len(rows) / (len(rows) + PULL)
