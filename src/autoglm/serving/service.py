@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 from autoglm.bundle import version_of
 from autoglm.core.columns import Column, joined
 from autoglm.core.errors import AutoGLMError, FolderError
+from autoglm.core.memory import give_back
 from autoglm.core.metrics import softmax
 from autoglm.core.task import Task
 from autoglm.explainers.explanation import Explanation
@@ -75,6 +77,10 @@ class Model:
     def read(cls, folder: Path) -> Model:
         """Read a folder whole and try it on a row that lacks everything.
 
+        It is read by a thread of its own: XGBoost leaves the bytes that a booster was written to with the thread that
+        asked, until that thread ends or frees the booster itself, and a model that is replaced is freed by whoever
+        answers last.
+
         Raises
         ------
         FolderError
@@ -82,7 +88,8 @@ class Model:
         """
         for _ in range(TRIES):
             version = version_of(folder)
-            model = cls._tried(folder, version)
+            with ThreadPoolExecutor(1, thread_name_prefix="read") as reader:
+                model = reader.submit(cls._tried, folder, version).result()
             if version_of(folder) == version:
                 return model
         raise FolderError(f"{str(folder)!r} changed while it was read, {TRIES} times: write it elsewhere and rename it")
@@ -206,6 +213,7 @@ class Service:
             self.meters.of(self.meters.reloads, "refused").inc()
             raise error if isinstance(error, AutoGLMError) else Refusal(Reason.INTERNAL, str(error)) from error
         self.model = model
+        give_back()
         self.meters.of(self.meters.reloads, "read").inc()
         self._tell()
         return model.version
