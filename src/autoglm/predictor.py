@@ -338,9 +338,11 @@ class Predictor:
         found = [counterfactual.Choice(name, counterfactual.between(edges), True) for name, edges in numbers]
         return found + [counterfactual.Choice(s.name, s.levels, False) for s in shapes if s.measure == "level"]
 
-    def explained(self, features: Features, draws: int = 1, seed: int = 42, probability: bool = False) -> Explanation:
-        """Explain rows that are encoded already; see `explain`."""
-        threads = self.about["threads"] if len(features) >= MANY else 1
+    def explained(
+        self, features: Features, draws: int = 1, seed: int = 42, probability: bool = False, threads: int | None = None
+    ) -> Explanation:
+        """Explain rows that are encoded already; see `explain`. Threads are as many as pay where they are not told."""
+        threads = threads or (self.about["threads"] if len(features) >= MANY else 1)
         if probability:
             return self._explain_probability(features, draws, Seed(seed), threads)
         margins = self.blend(features, threads) if len(features) else np.zeros((0, self.task.scores))
