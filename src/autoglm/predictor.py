@@ -31,6 +31,7 @@ from autoglm.ensembles.committee import Committee
 from autoglm.explainer import Explainer
 from autoglm.explainers import counterfactual, modalities, sampled
 from autoglm.explainers.explanation import UNITS, Explanation, score_names
+from autoglm.explainers.interactions import Interactions
 from autoglm.prep.gate import Gate, closed
 
 BATCH = 100_000  # rows encoded and answered at once: bounds memory
@@ -258,6 +259,33 @@ class Predictor:
         if probability and self.task.kind == "regression":
             raise DataError(f"target {self.task.target!r} is a quantity, it has no class probabilities")
         return self.explained(self.encode(frames.to_pandas(frame, empty=True)), draws, seed, probability)
+
+    def interactions(self, frame: Any) -> Interactions:
+        """Say which columns of the input act together on the answer of each row (Shapley interaction values).
+
+        Exact for the models that can tell, boosted trees above all, in the unit of `explain`; the others are left out,
+        and ``exact`` says what share of the blend is told. Summed over one column the values are those of `explain` for
+        that share. A row costs 20 to 80 times as much as one of `explain`.
+
+        Parameters
+        ----------
+        frame
+            As for `predict`.
+
+        Raises
+        ------
+        FolderError
+            The folder was written by a version that could not explain.
+        SchemaError
+            A column of the training frame is missing.
+        """
+        features = self.encode(frames.to_pandas(frame, empty=True))
+        values = self._explainer.interactions(features) / float(self.about["temperature"])
+        if (lacking := substitutes.lacking(features, self._substitute)).any():
+            some = features.take(np.flatnonzero(lacking))
+            values[lacking] = self._substitutes_explainer.interactions(some)
+        names, unit = score_names(self.task), UNITS[self.task.kind]
+        return Interactions(tuple(self.columns), values, names, unit, self._explainer.paired)
 
     def flips(
         self, frame: Any, to: Any = None, fixed: Sequence[str] = (), most: int = 3

@@ -33,7 +33,26 @@ def test_a_table_and_a_page(run: Run, model: Path, rows: Path, tmp_path: Path) -
     table = pd.read_parquet(tmp_path / "why.parquet")
     assert table["row"].unique().tolist() == list(range(1, 13)) and set(table["column"]) == {"age", "plan"}
     page = (tmp_path / "why.html").read_text()
-    assert page.count("<svg") == 13 and "http" not in page.replace("http-equiv", "") and "age = " in page
+    assert (
+        page.count("<svg") == 1 + 2 + 12
+        and "What age adds" in page
+        and "http" not in page.replace("http-equiv", "")
+        and "age = " in page
+    )
+
+
+def test_what_acts_together(run: Run, model: Path, rows: Path, tmp_path: Path) -> None:
+    expected = autoglm.load(model).interactions(pd.read_csv(rows)).pairs
+    told = run("explain", model, rows, "--interactions", "--json").json
+    (pair,) = told["interactions"]["pairs"]
+    assert set(pair["columns"]) == {"age", "plan"} and pair["strength"] == pytest.approx(expected["strength"][0])
+    assert len(pair["values"]) == 12
+    column = told["dependence"][0]
+    assert column["cells"] == pd.read_csv(rows)[column["column"]].tolist()
+    assert [row["values"][told["columns"].index(column["column"])] for row in told["rows"]] == column["values"]
+    said = run("explain", model, rows, "--interactions", "--html", tmp_path / "why.html")
+    assert said.code == 0 and "Columns that act together" in (tmp_path / "why.html").read_text()
+    assert "columns that act together" in run("explain", model, rows, "--interactions").out
 
 
 def test_json_from_standard_input(run: Run, model: Path, rows: Path, monkeypatch: pytest.MonkeyPatch) -> None:
