@@ -14,6 +14,7 @@ from autoglm.plots.svg import number, short
 MOST_ROWS = 20  # that get a picture of their own
 MOST_DOTS = 400  # rows in a beeswarm
 MOST_SWARMS = 6  # classes that get one
+MOST_COLOURS = 5  # levels of a column of words that get a colour
 MOST_DEPENDENCES = 6  # columns that get a picture of what they add against what they hold
 
 
@@ -108,14 +109,18 @@ def page(
 def _dependence(
     found: Explanation, rows: pd.DataFrame, column: str, ranks: NDArray[np.float64], pairs: Interactions | None
 ) -> tuple[str, str, object]:
-    """Return what a picture of a column is of, the column that colours it, and the picture."""
-    score = found.leading(column)
-    values = found.values[: len(rows), found.columns.index(column), score]
-    partner = pairs.partner(column) if pairs is not None else None
-    colour = ranks[:, found.columns.index(partner or column)]
-    drawn = attributions.dependence(column, rows[column], values, colour, found.unit)
+    """Return what a picture of a column is of, what colours it, and the picture."""
+    score, at = found.leading(column), found.columns.index(column)
     title = column if len(found.names) == 1 else f"{column}, {found.names[score]}"
-    return title, partner or "", _svg(drawn)
+    partner = pairs.partner(column) if pairs is not None else None
+    colour, words = ranks[:, found.columns.index(partner or column)], partner or ""
+    if partner is not None and np.isnan(colour).all():
+        levels = sorted(rows[partner].dropna().map(str).unique())[:MOST_COLOURS]
+        places = {level: i / len(levels) for i, level in enumerate(levels)}
+        colour = np.asarray(rows[partner].map(str).map(places).to_numpy(np.float64))
+        words = f"{partner}, from blue to red: {', '.join(short(level, 20) for level in levels)}"
+    drawn = attributions.dependence(column, rows[column], found.values[: len(rows), at, score], colour, found.unit)
+    return title, words, _svg(drawn)
 
 
 def _svg(drawn: str) -> object:

@@ -46,3 +46,9 @@ def test_only_pairs_that_act_together_get_a_bar() -> None:
     drawn = attributions.pairs(found, "log-odds")
     assert drawn.count("<rect") == 1 and "x × y" in drawn
     assert attributions.pairs(found.tail(1), "log-odds").count("<rect") == 0
+
+
+def test_years_are_written_as_years() -> None:
+    cells = pd.Series(pd.to_datetime(["2020-01-01", "2021-06-01", "2022-01-01", "2024-01-01"]))
+    drawn = attributions.dependence("since", cells, VALUES, NONE, "log-odds")
+    assert ">2022<" in drawn and "2,022" not in drawn

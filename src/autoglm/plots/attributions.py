@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from autoglm.plots.svg import Axes, box, hover, number, picture, short, span, text
+from autoglm.plots.svg import Axes, box, hover, number, picture, short, span, text, ticks
 
 LINE = 26  # height of a line, in pixels
 LEFT, RIGHT = 210, 70
@@ -93,13 +93,16 @@ def dependence(
     """
     across, levels = _across(cells)
     kept = np.flatnonzero(np.isfinite(across))
-    axes = Axes(span(across[kept].tolist()), span([*values[kept].tolist(), 0.0]), width=720, height=300)
+    ends = (-0.5, len(levels) - 0.5) if levels else span(across[kept].tolist())
+    axes = Axes(ends, span([*values[kept].tolist(), 0.0]), width=720, height=300)
+    moments = pd.api.types.is_datetime64_any_dtype(cells)
+    marks = [(year, f"{year:.6g}") for year in ticks(*ends)] if moments else list(enumerate(levels))
     parts = [
-        axes.frame("" if levels else short(column, 60), f"what it adds, {unit}"),
+        axes.frame("" if marks else short(column, 60), f"what it adds, {unit}"),
         axes.line(axes.x, (0, 0), "chance"),
     ]
-    for place, level in enumerate(levels):
-        parts.append(text(axes.px(place), axes.height - axes.bottom + 17, short(level, 70 // len(levels)), "tick mid"))
+    for place, words in marks:
+        parts.append(text(axes.px(place), axes.height - axes.bottom + 17, short(words, 70 // len(marks)), "tick mid"))
     for row in kept.tolist():
         style = "none" if np.isnan(ranks[row]) else f"r{min(int(ranks[row] * 5), 4)}"
         title = f"row {row + 1}: {column} = {short(str(cells.iloc[row]), 40)}: {_signed(float(values[row]))}"
