@@ -216,13 +216,20 @@ class Predictor:
         return pd.DataFrame(modalities.shapley(self.encode(rows), answer), index=rows.index)
 
     def prepare(self) -> None:
-        """Load and compile what answers and explains few rows fastest, which takes seconds: a service does it first."""
+        """Load and compile what answers and explains few rows fastest, which takes seconds: a service does it first.
+
+        Nothing is read from the folder by answers and explanations that come later.
+        """
         try:
             some = self._background
         except FolderError:  # of a version that kept no rows to try it on
             return
+        one = some.take(np.arange(min(1, len(some))))
         self._committee.prepare(some)
-        self.explained(some.take(np.arange(min(1, len(some)))))
+        self.explained(one)
+        if self._substitute:
+            self._substitutes.prepare(some)
+            self._substitutes_explainer.explain(one, Seed(42), 1, 1)
 
     def explain(self, frame: Any, draws: int = 1, seed: int = 42, probability: bool = False) -> Explanation:
         """Say what each column of the input adds to the answer of each row (Shapley 1953).
