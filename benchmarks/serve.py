@@ -64,6 +64,9 @@ def main() -> None:
             for call in ("gRPC predict", "gRPC explain", "HTTP predict", "HTTP explain"):
                 for level in levels:
                     print(line("open-autoglm", call, level, asker(call, told.port, frame), process, told.requests))
+            with beside(asker("gRPC explain", told.port, frame)):
+                ask = asker("gRPC predict", told.port, frame)
+                print(line("open-autoglm", "gRPC predict, others explain", 1, ask, process, told.requests))
         for peer in filter(None, told.peers.split(",")):
             with served(peer, Path(folder), told.port) as process:
                 for level in levels:
@@ -198,6 +201,25 @@ def line(server: str, call: str, level: int, asker: Asker, process: psutil.Proce
     last = statistics.quantiles(taken, n=20)[-1]
     cells = f"{statistics.mean(taken):.2f} | {statistics.median(taken):.2f} | {last:.2f} | {len(taken) / wall:.0f}"
     return f"| {server} | {call} | {level} | {cells} | {1000 * cpu / len(taken):.2f} |"
+
+
+@contextmanager
+def beside(asker: Asker) -> Iterator[None]:
+    """A client that asks all the time while something else is measured."""
+    ended, ask = threading.Event(), asker()
+
+    def client() -> None:
+        i = 0
+        while not ended.is_set():
+            ask(i := i + 1)
+
+    thread = threading.Thread(target=client)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 def processor(process: psutil.Process) -> float:

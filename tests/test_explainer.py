@@ -49,6 +49,22 @@ def test_forms(predictor: Predictor, frame: pd.DataFrame) -> None:
     assert len(predictor.explain(frame.iloc[:0])) == 0
 
 
+def test_interactions_add_up_to_the_explanation(frame: pd.DataFrame) -> None:
+    told = frame.assign(churn=np.where((frame["age"] > 50) == (frame["plan"] == "basic"), "yes", "no"))
+    predictor = AutoML(work=4, threads=1, learners=["lightgbm"], search="none").fit(told, "churn")
+    rows = frame.drop(columns="churn").iloc[:12]
+    found, expected = predictor.interactions(rows), predictor.explain(rows)
+    assert (found.exact, found.columns, found.names) == (1.0, expected.columns, expected.names)
+    assert np.abs(found.values.sum(axis=2) - expected.values).max() < 1e-6
+    assert set(found.pairs.iloc[0][["a", "b"]]) == {"age", "plan"}
+    assert len(predictor.interactions(rows.iloc[:0])) == 0
+
+
+def test_interactions_of_what_cannot_tell_are_left_out(predictor: Predictor, frame: pd.DataFrame) -> None:
+    found = predictor.interactions(frame.iloc[:3])
+    assert 0 < found.exact < 1 and np.isfinite(found.values).all()
+
+
 def test_seeds_and_folders_do_not_matter(predictor: Predictor, frame: pd.DataFrame, tmp_path: Path) -> None:
     again = Predictor.load(predictor.save(tmp_path / "saved"))
     some = frame.iloc[[3, 1]]

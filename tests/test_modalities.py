@@ -1,5 +1,8 @@
 """Several modalities in one table: weights, rows that lack one, noise in the place of one, shares of an answer."""
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -48,6 +51,15 @@ def test_each_is_found_and_noise_weighs_nothing(predictor: Predictor) -> None:
     assert told["weight"]["noise"] < 0.05 < told["weight"].drop("noise").min()
     assert told["missing"]["noise"] < told["missing"].drop("noise").min()
     assert told["low"]["upper"] <= told["missing"]["upper"] <= told["high"]["upper"]
+
+
+def test_what_is_prepared_needs_its_folder_no_more(predictor: Predictor, tmp_path: Path) -> None:
+    again = Predictor.load(predictor.save(tmp_path / "saved"))
+    again.prepare()
+    shutil.rmtree(tmp_path / "saved")  # as when another model takes its place
+    some = TEST.head(3).assign(upper=None)
+    assert again.predict_proba(some).equals(predictor.predict_proba(some))
+    assert np.array_equal(again.explain(some).values, predictor.explain(some).values)
 
 
 def test_a_row_that_lacks_one_is_answered_by_the_others(predictor: Predictor) -> None:

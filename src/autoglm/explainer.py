@@ -43,6 +43,8 @@ class Explainer:
         The margins when nothing is known of a row, shape (scores,).
     share
         Of the blend: how much of it is explained exactly, 0 to 1.
+    paired
+        Of the blend: how much of it tells exactly which columns act together, 0 to 1.
     """
 
     players: Players
@@ -51,6 +53,7 @@ class Explainer:
     background: Features
     base: Floats
     share: float
+    paired: float
 
     @classmethod
     def of(
@@ -59,13 +62,16 @@ class Explainer:
         """Find for each of the members, given as (weight, fold models), what explains it."""
         players = Players.of(background, names)
         exact: list[tuple[float, Attribution]] = []
+        paired = 0.0
         rest: list[tuple[float, Sequence[Any]]] = []
         trees: list[tuple[float, TreeModel]] = []
         for weight, models in members:
             if all(map(boosted.explains, models)):
                 trees += [(weight / len(models), model) for model in models]
+                paired += weight
             elif found := _attributions(models, players):
                 exact += [(weight / len(found), attribution) for attribution in found]
+                paired += weight if all(attribution.interactions for attribution in found) else 0.0
             else:
                 rest.append((weight, models))
         if trees:
@@ -77,7 +83,8 @@ class Explainer:
             base = base + committee.predict(background).mean(axis=0)
         whole = sum(weight for weight, _ in members)
         left = sum(weight for weight, _ in rest)
-        return cls(players, tuple(exact), committee, background, base, 1.0 - left / whole if left else 1.0)
+        share = 1.0 - left / whole if left else 1.0
+        return cls(players, tuple(exact), committee, background, base, share, min(1.0, paired / whole))
 
     def explain(self, features: Features, seed: Seed, draws: int, threads: int) -> tuple[Floats, Floats, Floats]:
         """Return Shapley values and standard errors, shape (n_rows, n_players, scores), and the base of each row."""
@@ -93,6 +100,14 @@ class Explainer:
 
         some, errors = sampled.shapley(features, self.background, answer, self.players, seed, draws)
         return found + some, errors, base
+
+    def interactions(self, features: Features) -> Floats:
+        """Return interaction values of the share that is `paired`, shape (n_rows, n_players, n_players, scores)."""
+        found = np.zeros((len(features), len(self.players), len(self.players), len(self.base)))
+        for share, attribution in self.exact:
+            if attribution.interactions is not None:
+                found += share * attribution.interactions(features)
+        return found
 
 
 def _attributions(models: Sequence[Any], players: Players) -> list[Attribution]:

@@ -3,6 +3,7 @@
 import io
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -33,7 +34,33 @@ def test_a_table_and_a_page(run: Run, model: Path, rows: Path, tmp_path: Path) -
     table = pd.read_parquet(tmp_path / "why.parquet")
     assert table["row"].unique().tolist() == list(range(1, 13)) and set(table["column"]) == {"age", "plan"}
     page = (tmp_path / "why.html").read_text()
-    assert page.count("<svg") == 13 and "http" not in page.replace("http-equiv", "") and "age = " in page
+    assert (
+        page.count("<svg") == 1 + 2 + 12
+        and "What age adds" in page
+        and "http" not in page.replace("http-equiv", "")
+        and "age = " in page
+    )
+
+
+def test_what_acts_together(run: Run, rows: Path, tmp_path: Path) -> None:
+    frame = customers()
+    churn = np.where((frame["age"] > 50) == (frame["plan"] == "basic"), "yes", "no")
+    fitted = autoglm.AutoML(work=3, threads=1, learners=["lightgbm"], search="none").fit(
+        frame.assign(churn=churn), "churn"
+    )
+    model, expected = fitted.save(tmp_path / "trees"), fitted.interactions(pd.read_csv(rows)).pairs
+    assert expected["strength"][0] > 0.1
+    told = run("explain", model, rows, "--interactions", "--json").json
+    (pair,) = told["interactions"]["pairs"]
+    assert set(pair["columns"]) == {"age", "plan"} and pair["strength"] == pytest.approx(expected["strength"][0])
+    assert len(pair["values"]) == 12
+    column = told["dependence"][0]
+    assert column["cells"] == pd.read_csv(rows)[column["column"]].tolist()
+    assert [row["values"][told["columns"].index(column["column"])] for row in told["rows"]] == column["values"]
+    said = run("explain", model, rows, "--interactions", "--html", tmp_path / "why.html")
+    page = (tmp_path / "why.html").read_text()
+    assert said.code == 0 and "Columns that act together" in page and "plan, from blue to red: " in page
+    assert "columns that act together" in run("explain", model, rows, "--interactions").out
 
 
 def test_json_from_standard_input(run: Run, model: Path, rows: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,6 +33,19 @@ def test_crosses_are_shared_and_all_adds_up() -> None:
     assert np.abs(values).mean(axis=(0, 2)).min() > 0.01
 
 
+def test_what_acts_together_adds_up_to_what_each_adds() -> None:
+    rows, task = sample(), Task("regression", "y")
+    model = lightgbm.Learner(crosses=4, means=True, rounds=40).fit(rows, rows, task, Limits())
+    found = trees.attribution([model], [1.0], Players.of(rows.features, ("a", "b", "d")), 1)
+    some = rows.features.take(np.arange(20))
+    assert found.interactions is not None and model.inputs.crosses
+    pairs = found.interactions(some)
+    assert pairs.shape == (20, 3, 3, 1) and np.abs(pairs - pairs.transpose(0, 2, 1, 3)).max() < 1e-12
+    assert np.abs(pairs.sum(axis=2) - found.values(some)).max() < 1e-9
+    strength = np.abs(pairs).mean(axis=(0, 3))
+    assert strength[0, 1] > 3 * max(strength[0, 2], strength[1, 2])  # the target is a times b, and d by itself
+
+
 def test_a_cross_within_one_column_is_that_columns() -> None:
     owners, shared = trees._with_crosses([(0,), (1,), (1,), (0, 1), (1,)], 2)
     assert owners.tolist() == [0, 1, 1, 2, 1]

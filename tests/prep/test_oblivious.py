@@ -38,6 +38,18 @@ def check(booster: cb.CatBoost, rows: cb.Pool, columns: int, scores: int) -> Non
     native = native[:, :, None] if scores == 1 else native.transpose(0, 2, 1)
     assert np.abs(tables.values(booster.calc_leaf_indexes(rows), columns) - native[:, :-1]).max() < 1e-9
     assert tables.base == pytest.approx(native[0, -1])
+    check_pairs(booster, rows, columns, scores)
+
+
+def check_pairs(booster: cb.CatBoost, rows: cb.Pool, columns: int, scores: int) -> None:
+    leaves = booster.calc_leaf_indexes(rows)
+    found = Tables.of(booster, np.arange(columns), scores, columns).values(leaves, columns**2)
+    found = found.reshape(len(leaves), columns, columns, scores)
+    native = booster.get_feature_importance(rows, type="ShapInteractionValues")
+    native = native[:, None] if scores == 1 else native
+    assert np.abs(found.transpose(0, 3, 1, 2) - native[:, :, :-1, :-1]).max() < 1e-9
+    alone = Tables.of(booster, np.arange(columns), scores)
+    assert alone.pairable and np.abs(found.sum(axis=2) - alone.values(leaves, columns)).max() < 1e-9
 
 
 def with_categories(combinations: int) -> tuple[cb.CatBoost, cb.Pool]:

@@ -1,5 +1,6 @@
 """gRPC: a client that knows nothing of us, and whatever a client can do wrong."""
 
+import threading
 import time
 from typing import Any
 
@@ -158,3 +159,37 @@ def test_the_descriptor_is_that_of_the_proto() -> None:
     names = set(messages.methods("GRPCInferenceService"))
     assert names == {"ServerLive", "ServerReady", "ModelReady", "ServerMetadata", "ModelMetadata", "ModelInfer"}
     assert set(messages.methods("Explainer")) == {"Explain"}
+
+
+def test_a_call_that_was_cancelled_is_not_answered(
+    start: Start, frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = start(grpc=0)
+    entered, gate, answered = threading.Event(), threading.Event(), []
+    blend = Predictor.blend
+
+    def slowly(self: Predictor, features: Any, threads: int = 1) -> Any:
+        entered.set()
+        assert gate.wait(10)
+        answered.append(len(features))
+        return blend(self, features, threads)
+
+    monkeypatch.setattr(Predictor, "blend", slowly)
+    client = triton.InferenceServerClient(f"127.0.0.1:{running.grpc}")
+    some, told = frame.drop(columns="species"), threading.Event()
+    client.async_infer("model", inputs(some.head(1)), lambda result, error: told.set())
+    assert entered.wait(10)
+    cancelled = client.async_infer("model", inputs(some.head(2)), lambda result, error: None)
+    waiting = running.service._predictions._waiting
+    until = time.monotonic() + 10
+    while not waiting and time.monotonic() < until:
+        time.sleep(0.005)
+    cancelled.cancel()
+    job = waiting[0]
+    while not job.left() and time.monotonic() < until:
+        time.sleep(0.005)
+    gate.set()
+    assert told.wait(10)
+    while not job.done and time.monotonic() < until:
+        time.sleep(0.005)
+    assert job.done and answered == [1]

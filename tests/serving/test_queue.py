@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from autoglm.serving.queue import Queue
-from autoglm.serving.refusal import Refusal
+from autoglm.serving.refusal import Reason, Refusal
 
 
 def soon() -> float:
@@ -79,9 +79,37 @@ def test_a_deadline_passes_while_others_are_answered() -> None:
     assert entered.wait(5)
     with pytest.raises(Refusal, match="deadline"):
         queue.ask(2, 1, time.monotonic() + 0.02)
-    with pytest.raises(Refusal, match="deadline"):
-        queue.alone(lambda: 1, time.monotonic() + 0.02)
     gate.set()
     first.join()
     assert queue.ask(3, 1, soon()) == 3  # the one that went away is not answered
     assert not queue._waiting
+
+
+def test_who_has_left_costs_nothing() -> None:
+    gate, entered, answered, left = threading.Event(), threading.Event(), [], threading.Event()
+
+    def answer(jobs: Sequence[int]) -> list[int]:
+        entered.set()
+        gate.wait(5)
+        answered.extend(jobs)
+        return list(jobs)
+
+    queue, said = Queue(answer, most=10), []
+
+    def leaver() -> None:
+        try:
+            queue.ask(2, 1, soon(), left.is_set)
+        except Refusal as refusal:
+            said.append(refusal.reason)
+
+    threads = [threading.Thread(target=lambda: queue.ask(1, 1, soon())), threading.Thread(target=leaver)]
+    threads[0].start()
+    assert entered.wait(5)
+    threads[1].start()
+    while not queue._waiting:
+        time.sleep(0.001)
+    left.set()
+    gate.set()
+    for thread in threads:
+        thread.join()
+    assert (answered, said) == ([1], [Reason.GONE])

@@ -1,5 +1,6 @@
 """Rough handling: clients that dawdle, leave or come in crowds, tensors that lie, certificates that are none."""
 
+import json
 import socket
 import threading
 import time
@@ -111,9 +112,41 @@ def test_a_client_that_left_is_no_fault(start: Start) -> None:
     assert b'http_response_status_code="499"' in text and b'http_response_status_code="500"' not in text
 
 
-def _head(running: Running) -> bytes:
+def test_an_answer_that_nobody_waits_for_is_not_made(start: Start, rows: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
+    running = start(http=0)
+    entered, gate, answered, blend = threading.Event(), threading.Event(), [], Predictor.blend
+
+    def slowly(self: Predictor, features: Any, threads: int = 1) -> Any:
+        entered.set()
+        assert gate.wait(10)
+        answered.append(len(features))
+        return blend(self, features, threads)
+
+    monkeypatch.setattr(Predictor, "blend", slowly)
+    waiting, until = running.service._predictions._waiting, time.monotonic() + 10
+    with ThreadPoolExecutor(1) as other:
+        url = f"http://127.0.0.1:{running.http}/predict"
+        first = other.submit(httpx.post, url, json={"rows": rows[:1]}, timeout=20)
+        assert entered.wait(10)
+        body = json.dumps({"rows": rows[:2]}).encode()
+        with socket.create_connection(("127.0.0.1", running.http)) as line:
+            line.sendall(_head(running, len(body)) + body)
+            while not waiting and time.monotonic() < until:
+                time.sleep(0.005)
+            job = waiting[0]
+            assert not job.left()
+        while not job.left() and time.monotonic() < until:
+            time.sleep(0.005)
+        gate.set()
+        assert first.result().status_code == 200
+    while not job.done and time.monotonic() < until:
+        time.sleep(0.005)
+    assert job.done and answered == [1]
+
+
+def _head(running: Running, size: int = 1000) -> bytes:
     words = "POST /predict HTTP/1.1", f"host: 127.0.0.1:{running.http}", "content-type: application/json"
-    return "\r\n".join([*words, "content-length: 1000", "", ""]).encode()
+    return "\r\n".join([*words, f"content-length: {size}", "", ""]).encode()
 
 
 def test_reading_a_large_request_keeps_nobody_waiting(

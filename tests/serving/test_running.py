@@ -35,7 +35,10 @@ def test_meters_have_the_names_that_dashboards_know(served: Running, rows: Rows)
         "request_predict_seconds_count",
         "request_explain_seconds_count",
         'model_infer_request_success_total{model="model"}',
-        'autoglm_stage_seconds_count{stage="encode"}',
+        *(
+            f'autoglm_stage_seconds_count{{stage="{stage}"}}'
+            for stage in ("decode", "encode", "model", "explain", "respond")
+        ),
         "autoglm_explanation_additivity_error_count",
         f'autoglm_model_info{{model="model",version="{served.service.model.version}"}} 1.0',
     ):

@@ -10,6 +10,7 @@ import click
 from autoglm.commands import _rows, _text
 
 SHOWN = 10
+PAIRED = 50  # rows whose interactions are computed: each costs as much as 20 to 80 explanations
 
 
 @click.command("explain")
@@ -23,7 +24,10 @@ SHOWN = 10
     help="Table to write, a line a row and column: .csv, .tsv, .parquet, .feather, .arrow, .jsonl, .json.",
 )
 @click.option(
-    "--html", type=click.Path(path_type=Path), metavar="FILE", help="Page to draw: waterfalls and a beeswarm."
+    "--html",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Page to draw: a beeswarm, dependences, waterfalls.",
 )
 @click.option("--top", type=click.IntRange(1), default=5, show_default=True, help="Columns to name a row.")
 @click.option(
@@ -33,6 +37,7 @@ SHOWN = 10
     show_default=True,
     help="Orders drawn where values are not exact: four times as many halve the error.",
 )
+@click.option("--interactions", is_flag=True, help=f"Say which columns act together, too, on the first {PAIRED} rows.")
 @click.option("--flips", is_flag=True, help="Name the smallest change that would flip each answer, too.")
 @click.option("--fixed", multiple=True, metavar="COLUMN", help="With --flips: it cannot change. Repeat for more.")
 @click.option("--probability", is_flag=True, help="Explain probabilities, all by drawing, instead of log-odds.")
@@ -50,6 +55,7 @@ def command(
     html: Path | None,
     top: int,
     draws: int,
+    interactions: bool,
     flips: bool,
     fixed: tuple[str, ...],
     probability: bool,
@@ -65,6 +71,7 @@ def command(
     Examples:
       autoglm explain churn-model new.csv
       autoglm explain churn-model new.csv --html why.html
+      autoglm explain churn-model new.csv --interactions --html why.html
       autoglm explain churn-model new.csv --flips --fixed age
       head -n 2 new.csv | autoglm explain churn-model - --json
     """
@@ -81,19 +88,26 @@ def command(
     found = predictor.explain(frame, draws=draws, probability=probability)
     answers = predictor.predict(frame).tolist()
     changes = predictor.flips(frame if as_json else frame.head(SHOWN), fixed=fixed) if flips else []
+    pairs = predictor.interactions(frame.head(PAIRED)) if interactions else None
     if out is not None:
         table = found.frame()
         table["row"] += 1
         reading.write(table, out)
         _text.note(f"{len(table)} lines written to {out}")
     if html is not None:
-        write_bytes(html, explained.page(found, frame, answers, predictor.task.target).encode())
+        write_bytes(html, explained.page(found, frame, answers, predictor.task.target, pairs).encode())
         _text.note(f"page written to {html}")
     if as_json:
-        told = {"flips": [c and {k: v[1] for k, v in c.items()} for c in changes]} if flips else {}
+        told: dict[str, Any] = {"dependence": explained.dependences(found, frame, top)}
+        if flips:
+            told["flips"] = [c and {k: v[1] for k, v in c.items()} for c in changes]
+        if pairs is not None:
+            told["interactions"] = pairs.json(top)
         _text.write_json({"target": predictor.task.target, "answers": answers, **found.json(), **told})
     elif out is None and html is None:
         click.echo("\n".join(explained.lines(found.take(slice(0, SHOWN)), frame, answers[:SHOWN], top)))
+        if pairs is not None:
+            click.echo("\n".join(explained.together(pairs, top)))
         for number, change in enumerate(changes, 1):
             click.echo(f"row {number} would flip with {_said(change)}" if change else f"row {number}: nothing flips it")
         if len(frame) > SHOWN:

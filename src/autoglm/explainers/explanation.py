@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from autoglm.core.errors import OptionError, SchemaError, listing, nearest
+from autoglm.core.frames import to_pandas
 from autoglm.core.task import Task
 
 UNITS = {"binary": "log-odds", "multiclass": "log-probability", "regression": "target"}
@@ -76,6 +78,39 @@ class Explanation:
                 "error": self.errors.transpose(order).ravel(),
             }
         )
+
+    def dependence(self, rows: Any, column: str, of: str | None = None) -> pd.DataFrame:
+        """Return what a column adds against what it holds: one line a row, ``value, shapley, error``.
+
+        Parameters
+        ----------
+        rows
+            The table that was explained.
+        of
+            One of `names`; None: the one to which the column adds most.
+
+        Raises
+        ------
+        OptionError
+            There is no such column, or nothing of that name.
+        SchemaError
+            The table has another number of rows.
+        """
+        if column not in self.columns:
+            raise OptionError(f"column={column!r} was not explained{nearest(column, self.columns)}")
+        if of is not None and of not in self.names:
+            raise OptionError(f"of={of!r}: expected one of {listing(self.names)}")
+        table = to_pandas(rows, empty=True)
+        if len(table) != len(self):
+            raise SchemaError(f"{len(table):,} rows: expected the {len(self):,} that were explained")
+        at = self.columns.index(column)
+        score = self.leading(column) if of is None else self.names.index(of)
+        told = {"shapley": self.values[:, at, score], "error": self.errors[:, at, score]}
+        return pd.DataFrame({"value": table[column].to_numpy(), **told}, index=table.index)
+
+    def leading(self, column: str) -> int:
+        """Return the place among `names` of the one to which a column adds most."""
+        return int(np.abs(self.values[:, self.columns.index(column)]).sum(axis=0).argmax())
 
     def json(self) -> dict[str, Any]:
         """Return everything as JSON has it."""

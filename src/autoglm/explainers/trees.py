@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoglm.core.features import Features
-from autoglm.prep import shapley
+from autoglm.prep import interactions, shapley
 from autoglm.prep.grove import Grove, TreeModel
 from autoglm.prep.players import Attribution, Players
 from autoglm.prep.shapley import Plan
@@ -29,7 +29,7 @@ def explains(model: Any) -> bool:
 def attribution(models: Sequence[TreeModel], shares: Sequence[float], players: Players, scores: int) -> Attribution:
     """Say what each player adds to the sum of the models, each times its share.
 
-    A cross of two columns is a player of its own, whose value the two share.
+    A cross of two columns is a player of its own, whose value the two share; so they do what it does with others.
 
     Raises
     ------
@@ -45,7 +45,13 @@ def attribution(models: Sequence[TreeModel], shares: Sequence[float], players: P
         found = evaluate(plan, grove.matrix(features.dense))
         return found if len(shared) == len(players) else np.einsum("rps,pq->rqs", found, shared)
 
-    return Attribution(plan.base, values)
+    def pairs(features: Features) -> NDArray[np.float64]:
+        found = interactions.values(plan, grove.matrix(features.dense))
+        if len(shared) == len(players):
+            return found
+        return np.asarray(np.einsum("rpqs,pi,qj->rijs", found, shared, shared, optimize=True))
+
+    return Attribution(plan.base, values, pairs)
 
 
 def _with_crosses(owners: list[tuple[int, ...]], players: int) -> tuple[NDArray[np.intp], NDArray[np.float64]]:

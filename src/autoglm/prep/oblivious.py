@@ -2,14 +2,14 @@
 
 All splits of a level of an oblivious tree are the same, so a row's answers to its few splits, 64 ways for six, say all
 that the tree's Shapley values depend on. They are those of path-dependent TreeSHAP, as CatBoost has them, but for
-columns of the input as players; see `prep.shapley` for the formula.
+columns of the input as players; see `prep.shapley` for the formula, and `prep.interactions` for that of pairs.
 """
 
 from __future__ import annotations
 
 import json
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -63,8 +63,14 @@ class Tables:
     base: Floats
 
     @classmethod
-    def of(cls, booster: cb.CatBoost, owners: NDArray[np.intp], scores: int) -> Self:
+    def of(cls, booster: cb.CatBoost, owners: NDArray[np.intp], scores: int, pairs: int = 0) -> Self:
         """Tabulate a model; `owners` says whose each of its columns is, in CatBoost's own order.
+
+        Parameters
+        ----------
+        pairs
+            How many players there are, to tabulate interactions: those of p and q are the values of p · pairs + q. 0:
+            Shapley values.
 
         Raises
         ------
@@ -77,11 +83,18 @@ class Tables:
         depths: dict[int, list[int]] = {}
         for number, tree in enumerate(trees):
             depths.setdefault(len(tree["splits"] or []), []).append(number)
-        if sum(len(numbers) * depth * scores << depth for depth, numbers in depths.items()) > MOST_CELLS:
+        power = 2 if pairs else 1
+        if sum(len(numbers) * depth**power * scores << depth for depth, numbers in depths.items()) > MOST_CELLS:
             raise ValueError("the tables would be too large")
         base = sum((_mean(tree, scores) for tree in trees), np.zeros(scores))
-        levels = [_level(trees, np.array(n), depth, splits, scores, scale) for depth, n in depths.items() if depth]
+        levels = [_level(trees, np.array(n), depth, splits, scores, pairs) for depth, n in depths.items() if depth]
+        levels = [replace(level, table=scale * level.table) for level in levels]
         return cls(tuple(levels), scale * base + np.asarray(bias))
+
+    @property
+    def pairable(self) -> bool:
+        """Whether tables of interactions would not be too large."""
+        return bool(sum(level.table.size * level.table.shape[2] for level in self.levels) <= MOST_CELLS)
 
     def values(self, leaves: NDArray[Any], players: int) -> Floats:
         """Return Shapley values, shape (n_rows, players, scores); `leaves` are a row's, one a tree."""
@@ -127,19 +140,27 @@ def _mean(tree: dict[str, Any], scores: int) -> Floats:
 
 
 def _level(
-    trees: list[Any], numbers: NDArray[np.intp], depth: int, splits: NDArray[np.intp], scores: int, scale: float
+    trees: list[Any], numbers: NDArray[np.intp], depth: int, splits: NDArray[np.intp], scores: int, pairs: int
 ) -> Level:
     asked = [[split["split_index"] for split in trees[number]["splits"]] for number in numbers]
     player = splits[np.array(asked, dtype=np.intp)]
-    table = np.zeros((len(numbers), 1 << depth, depth, scores))
+    table = np.zeros((len(numbers), 1 << depth, *([depth] * (2 if pairs else 1)), scores))
     for number, who, into in zip(numbers, player, table, strict=True):
-        _tabulate(trees[number], who, into)
-    return Level(numbers, player, scale * table)
+        slots, worth = _worth(trees[number], who, scores, pairs > 0)
+        into[np.ix_(np.arange(1 << depth), *([slots] * (into.ndim - 2)))] = worth
+    if pairs:
+        player = (player[:, :, None] * pairs + player[:, None, :]).reshape(len(numbers), -1)
+        table = table.reshape(len(numbers), 1 << depth, -1, scores)
+    return Level(numbers, player, table)
 
 
-def _tabulate(tree: dict[str, Any], player: NDArray[np.intp], into: Floats) -> None:
-    """Write a tree's values by leaf; the split of the highest bit is the root's, as in CatBoost."""
-    leaves, depth, scores = into.shape
+def _worth(tree: dict[str, Any], player: NDArray[np.intp], scores: int, pairs: bool) -> tuple[NDArray[np.intp], Floats]:
+    """Return the first split of each player, and by leaf what each of these players gets, or each two of them.
+
+    The split of the highest bit is the root's, as in CatBoost.
+    """
+    depth = len(player)
+    leaves = 1 << depth
     value = np.reshape(tree["leaf_values"], (leaves, scores))
     ways = np.arange(leaves)
     first = np.array([np.flatnonzero(player == who)[0] for who in player])
@@ -157,4 +178,16 @@ def _tabulate(tree: dict[str, Any], player: NDArray[np.intp], into: Floats) -> N
     passes, share = agree[:, :, slots].astype(np.float64), share[:, slots]
     factor = np.maximum(passes[..., None] * t + share[None, ..., None] * (1 - t), TINY)  # (row, leaf, slot, point)
     paid = (factor.prod(axis=2, keepdims=True) / factor) @ weights
-    into[:, slots] = np.einsum("rls,rls,lc->rsc", passes - share, paid, value)
+    alone = np.einsum("rls,rls,lc->rsc", passes - share, paid, value)
+    return slots, _paired(passes - share, factor, weights, value, alone) if pairs else alone
+
+
+def _paired(gain: Floats, factor: Floats, weights: Floats, value: Floats, alone: Floats) -> Floats:
+    """Return by leaf what each two players get (see `prep.interactions`), and what is left of a player's value."""
+    pull = gain[..., None] / factor
+    whole = factor.prod(axis=2) * weights
+    found = 0.5 * np.einsum("rlsk,rlk,rltk,lc->rstc", pull, whole, pull, value, optimize=True)
+    own = np.arange(gain.shape[2])
+    found[:, own, own] = 0.0
+    found[:, own, own] = alone - found.sum(axis=2)
+    return np.asarray(found)

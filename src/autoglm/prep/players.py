@@ -55,7 +55,11 @@ class Attribution:
         The margins when nothing is known of a row, shape (scores,).
     values
         Features → Shapley values, shape (n_rows, n_players, scores); base and values add up to the margins.
+    interactions
+        Features → Shapley interaction values, shape (n_rows, n_players, n_players, scores), symmetric, whose sums over
+        either players are the values; None where they cannot be told exactly.
     """
 
     base: NDArray[np.float64]
     values: Callable[[Features], NDArray[np.float64]]
+    interactions: Callable[[Features], NDArray[np.float64]] | None = None

@@ -41,6 +41,7 @@ SPLIT = np.dtype(
     ]
 )
 TREE = np.dtype([("first", "u4"), ("splits", "u4"), ("output", "u4"), ("points", "u4")])
+SIDES = ("left", "right")
 SHARES, VALUES = ("left_share", "right_share"), ("left_value", "right_value")
 STEP = 4  # numbers of points are multiples of it: as many as a vector instruction takes
 TINY = 1e-300  # instead of the share of rows where no training row went
@@ -215,15 +216,22 @@ def points(count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 def values(plan: Plan, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return Shapley values, shape (n_rows, players, outputs): slower than `prep.quadrature`, without Numba."""
     found = np.zeros((len(matrix), plan.players, len(plan.base)))
-    walk = _Walk(plan) if len(plan.splits) else None
+    walk = Walk(plan) if len(plan.splits) else None
     for row, into in zip(matrix, found, strict=True):
         if walk is not None:
             walk.explain(row, into)
     return found
 
 
-class _Walk:
-    """All trees at once, level by level; nodes of all trees are counted on, split i leads to 2 i + its tree's 1, 2."""
+class Walk:
+    """All trees at once, level by level; nodes of all trees are counted on, split i leads to 2 i + its tree's 1, 2.
+
+    Attributes
+    ----------
+    node, left, before, output
+        By split: the node that is split, its left child (the right one follows), the node at which the same player led
+        on the way here before (the root where there is none), and what is added to.
+    """
 
     def __init__(self, plan: Plan) -> None:
         splits, trees = plan.splits, plan.trees
@@ -242,6 +250,18 @@ class _Walk:
 
     def explain(self, row: NDArray[np.float32], into: NDArray[np.float64]) -> None:
         """Add one row's values."""
+        splits, (product, pull) = self.plan.splits, self.down(row)
+        for level in reversed(self.levels):
+            product[self.node[level]] = 0.0
+            for side in (0, 1):
+                child = self.left[level] + side
+                here = product[child] * splits[VALUES[side]][level, None]
+                change = (here * (pull[child] - pull[self.before[level]])).sum(axis=1)
+                np.add.at(into, (splits["player"][level], self.output[level]), change)
+                product[self.node[level]] += here
+
+    def down(self, row: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return by node and point the weighted product of all factors, and the last player's (o - z) / its factor."""
         splits, t, shape = self.plan.splits, self.t, (self.nodes, len(self.t))
         passes, goes_left = np.ones(self.nodes), self._goes_left(row)
         product, factor, pull = np.tile(self.weights, (self.nodes, 1)), np.ones(shape), np.zeros(shape)
@@ -253,14 +273,26 @@ class _Walk:
                 factor[child] = np.maximum(t * passes[child, None] + (1 - t) * share, TINY)
                 pull[child] = (passes[child, None] - share) / factor[child]
                 product[child] = product[above] * (factor[child] / factor[before])
-        for level in reversed(self.levels):
-            product[self.node[level]] = 0.0
-            for side in (0, 1):
-                child = self.left[level] + side
-                here = product[child] * splits[VALUES[side]][level, None]
-                change = (here * (pull[child] - pull[self.before[level]])).sum(axis=1)
-                np.add.at(into, (splits["player"][level], self.output[level]), change)
-                product[self.node[level]] += here
+        return product, pull
+
+    @property
+    def above(self) -> NDArray[np.int64]:
+        """By node: the one above; a root's is itself."""
+        return self._by_child(self.node, np.arange(self.nodes))
+
+    @property
+    def up_to(self) -> NDArray[np.int64]:
+        """By node: `before` of the split that leads to it; a root's is itself."""
+        return self._by_child(self.before, np.arange(self.nodes))
+
+    @property
+    def player(self) -> NDArray[np.int64]:
+        """By node: the player that led to it; 0 at roots."""
+        return self._by_child(self.plan.splits["player"], np.zeros(self.nodes, dtype=np.int64))
+
+    def _by_child(self, of_split: NDArray[Any], found: NDArray[np.int64]) -> NDArray[np.int64]:
+        found[self.left] = found[self.left + 1] = of_split
+        return found
 
     def _goes_left(self, row: NDArray[np.float32]) -> NDArray[np.bool_]:
         splits = self.plan.splits

@@ -161,19 +161,22 @@ class Calls:
     def ModelInfer(self, request: Any, context: Any, told: Any) -> Any:
         """Answer rows, or explain them where the model's name says so."""
         model, explain = self._model(request.model_name, request.model_version)
-        columns = model.schema.arrays(_inputs(request))
+        with self.service.meters.stage("decode"):
+            columns = model.schema.arrays(_inputs(request))
         call = self._call(request, context, told)
-        if explain:
-            found = tensors.explained(self.service.explain(columns, call, model))
-        else:
-            found = tensors.answered(self.service.predict(columns, call, model))
-        return _response(request, call, model, tensors.chosen(found, [output.name for output in request.outputs]))
+        found: Any = (self.service.explain if explain else self.service.predict)(columns, call, model)
+        with self.service.meters.stage("respond"):
+            outputs = tensors.explained(found) if explain else tensors.answered(found)
+            outputs = tensors.chosen(outputs, [output.name for output in request.outputs])
+            return _response(request, call, model, outputs)
 
     def Explain(self, request: Any, context: Any, told: Any) -> Any:
         """Say what each column adds."""
         model, _ = self._model(request.model_name, request.model_version)
         call = self._call(request, context, told)
-        found = self.service.explain(model.schema.arrays(_inputs(request)), call, model)
+        with self.service.meters.stage("decode"):
+            columns = model.schema.arrays(_inputs(request))
+        found = self.service.explain(columns, call, model)
         response = messages.message("ExplainResponse")(
             model_name=request.model_name,
             model_version=model.version,
@@ -204,7 +207,8 @@ class Calls:
         return model, name != known
 
     def _call(self, request: Any, context: Any, told: dict[str, Any]) -> Call:
-        return self.service.call(context.time_remaining(), str(told.get("traceparent", "")), request.id)
+        traceparent = str(told.get("traceparent", ""))
+        return self.service.call(context.time_remaining(), traceparent, request.id, lambda: not context.is_active())
 
 
 def _inputs(request: Any) -> dict[str, Any]:

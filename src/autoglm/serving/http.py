@@ -5,11 +5,13 @@ The event loop reads and writes; a thread answers, so that a long answer keeps n
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hmac
 import math
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from threading import Event
 from time import monotonic, perf_counter
 from typing import Any
 
@@ -22,6 +24,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from autoglm import __version__
+from autoglm.core.columns import Column
 from autoglm.core.errors import AutoGLMError
 from autoglm.serving import bodies, openapi, tensors
 from autoglm.serving.refusal import Reason, Refusal
@@ -131,9 +134,9 @@ class Calls:
         model = self.service.model
 
         def answer(call: Call, body: bytes) -> Response:
-            columns = model.schema.columns(bodies.rows(bodies.parsed(body)))
-            found = self.service.predict(columns, call, model)
-            return _json({**self._about(model), "id": call.id, **openapi.answers(found)})
+            found = self.service.predict(self._columns(model, body), call, model)
+            with self.service.meters.stage("respond"):
+                return _json({**self._about(model), "id": call.id, **openapi.answers(found)})
 
         return await self._in_thread(request, answer)
 
@@ -142,9 +145,9 @@ class Calls:
         model = self.service.model
 
         def answer(call: Call, body: bytes) -> Response:
-            columns = model.schema.columns(bodies.rows(bodies.parsed(body)))
-            found = self.service.explain(columns, call, model)
-            return _json({**self._about(model), "id": call.id, **found.json()})
+            found = self.service.explain(self._columns(model, body), call, model)
+            with self.service.meters.stage("respond"):
+                return _json({**self._about(model), "id": call.id, **found.json()})
 
         return await self._in_thread(request, answer)
 
@@ -187,17 +190,21 @@ class Calls:
         model, name, explain = self._model(request)
 
         def answer(call: Call, body: bytes) -> Response:
-            told = bodies.parsed(body)
-            call = replace(call, id=_id(told) or call.id)
-            columns, wanted = model.schema.arrays(bodies.inputs(told)), bodies.names(told.get("outputs"))
-            if explain:
-                found = tensors.explained(self.service.explain(columns, call, model))
-            else:
-                found = tensors.answered(self.service.predict(columns, call, model))
-            outputs = [_output(t, model) for t in tensors.chosen(found, wanted)]
-            return _json({"model_name": name, "model_version": model.version, "id": call.id, "outputs": outputs})
+            with self.service.meters.stage("decode"):
+                told = bodies.parsed(body)
+                call = replace(call, id=_id(told) or call.id)
+                columns, wanted = model.schema.arrays(bodies.inputs(told)), bodies.names(told.get("outputs"))
+            found: Any = (self.service.explain if explain else self.service.predict)(columns, call, model)
+            with self.service.meters.stage("respond"):
+                whole = tensors.explained(found) if explain else tensors.answered(found)
+                outputs = [_output(t, model) for t in tensors.chosen(whole, wanted)]
+                return _json({"model_name": name, "model_version": model.version, "id": call.id, "outputs": outputs})
 
         return await self._in_thread(request, answer)
+
+    def _columns(self, model: Model, body: bytes) -> list[Column]:
+        with self.service.meters.stage("decode"):
+            return model.schema.columns(bodies.rows(bodies.parsed(body)))
 
     def _about(self, model: Model) -> dict[str, Any]:
         return {"model": self.service.settings.name, "version": model.version, "target": model.task.target}
@@ -212,10 +219,21 @@ class Calls:
         return model, name, name != known
 
     async def _in_thread(self, request: Request, answer: Callable[[Call, bytes], Response]) -> Response:
-        """Read a request's body, then parse and answer it in a thread."""
-        call = self.service.call(_seconds(request), request.headers.get("traceparent", ""))
+        """Read a request's body, then parse and answer it in a thread; meanwhile look whether the client leaves."""
+        left = Event()
+        call = self.service.call(_seconds(request), request.headers.get("traceparent", ""), left=left.is_set)
         body = await bodies.read(request, self._most, call.deadline - monotonic())
-        return await anyio.to_thread.run_sync(answer, call, body, limiter=self._threads)
+        looking = asyncio.create_task(_until_left(request, left))
+        try:
+            return await anyio.to_thread.run_sync(answer, call, body, limiter=self._threads)
+        finally:
+            looking.cancel()
+
+
+async def _until_left(request: Request, left: Event) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+    left.set()
 
 
 def _bearer(authorization: str) -> str:

@@ -15,12 +15,18 @@ from typing import Any
 from autoglm.serving.refusal import Reason, Refusal
 
 
+def stays() -> bool:
+    """Say of a client that it has not left."""
+    return False
+
+
 @dataclass(eq=False)
 class Job:
-    """Rows that wait for their answer."""
+    """Rows that wait for their answer; whether who asked has `left` is looked at when their turn comes."""
 
     rows: Any
     count: int
+    left: Callable[[], bool]
     answer: Any = None
     error: BaseException | None = None
     done: bool = False
@@ -44,15 +50,20 @@ class Queue:
     _turn: threading.Lock = field(default_factory=threading.Lock)
     _waiting: deque[Job] = field(default_factory=deque)
 
-    def ask(self, rows: Any, count: int, deadline: float) -> Any:
+    def ask(self, rows: Any, count: int, deadline: float, left: Callable[[], bool] = stays) -> Any:
         """Return the answer to rows.
+
+        Parameters
+        ----------
+        left
+            Whether nobody waits for the answer any more: then it costs nothing.
 
         Raises
         ------
         Refusal
-            The deadline (of `time.monotonic`) passed while others were answered.
+            The deadline (of `time.monotonic`) passed while others were answered, or the client left.
         """
-        job = Job(rows, count)
+        job = Job(rows, count, left)
         self._waiting.append(job)
         if not self._turn.acquire(timeout=max(0.0, deadline - monotonic())):
             job.gone = True
@@ -68,22 +79,17 @@ class Queue:
             raise job.error
         return job.answer
 
-    def alone(self, call: Callable[[], Any], deadline: float) -> Any:
-        """Run a call when the model is free."""
-        if not self._turn.acquire(timeout=max(0.0, deadline - monotonic())):
-            raise Refusal(Reason.LATE, "the deadline passed while the request waited for its turn")
-        try:
-            return call()
-        finally:
-            self._turn.release()
-
     def _batch(self) -> list[Job]:
         """Take the jobs at the front, as many as fit."""
         jobs: list[Job] = []
         count = 0
         while self._waiting and (not jobs or count + self._waiting[0].count <= self.most):
             job = self._waiting.popleft()
-            if not job.gone:
+            if job.gone:
+                continue
+            if job.left():
+                job.error, job.done = Refusal(Reason.GONE, "the client left before its turn came"), True
+            else:
                 jobs.append(job)
                 count += job.count
         return jobs

@@ -7,10 +7,11 @@ never replaces one that works.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from time import monotonic, perf_counter, time
 from typing import Any
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 from autoglm.bundle import version_of
 from autoglm.core.columns import Column, joined
 from autoglm.core.errors import AutoGLMError, FolderError
+from autoglm.core.memory import give_back
 from autoglm.core.metrics import softmax
 from autoglm.core.task import Task
 from autoglm.explainers.explanation import Explanation
@@ -31,7 +33,7 @@ from autoglm.kit.traces import Traces
 from autoglm.predictor import Predictor, decide
 from autoglm.serving import watching
 from autoglm.serving.observer import Observer, Seen
-from autoglm.serving.queue import Queue
+from autoglm.serving.queue import Queue, stays
 from autoglm.serving.refusal import Reason, Refusal
 from autoglm.serving.schema import Schema
 
@@ -46,11 +48,14 @@ class Call:
     ----------
     deadline
         Of `time.monotonic`.
+    left
+        Whether nobody waits for the answer any more.
     """
 
     deadline: float
     id: str = field(default_factory=lambda: uuid4().hex)
     traceparent: str = ""
+    left: Callable[[], bool] = stays
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +80,10 @@ class Model:
     def read(cls, folder: Path) -> Model:
         """Read a folder whole and try it on a row that lacks everything.
 
+        It is read by a thread of its own: XGBoost leaves the bytes that a booster was written to with the thread that
+        asked, until that thread ends or frees the booster itself, and a model that is replaced is freed by whoever
+        answers last.
+
         Raises
         ------
         FolderError
@@ -82,7 +91,8 @@ class Model:
         """
         for _ in range(TRIES):
             version = version_of(folder)
-            model = cls._tried(folder, version)
+            with ThreadPoolExecutor(1, thread_name_prefix="read") as reader:
+                model = reader.submit(cls._tried, folder, version).result()
             if version_of(folder) == version:
                 return model
         raise FolderError(f"{str(folder)!r} changed while it was read, {TRIES} times: write it elsewhere and rename it")
@@ -123,6 +133,10 @@ class Answer:
             return self.margins[:, 0]
         return np.asarray(self.model.task.decode(decide(probability, self.model.predictor.offsets)))
 
+    def take(self, rows: slice) -> Answer:
+        """Return the given rows."""
+        return Answer(self.model, self.margins[rows])
+
 
 class Service:
     """Answers and explains rows.
@@ -157,16 +171,19 @@ class Service:
         self.traces = traces or Traces(None, "autoglm")
         self.ready = True
         self._free = threading.Semaphore(settings.concurrency)
-        self._queue = Queue(self._answer, settings.rows)
+        self._predictions = Queue(partial(_by_model, self._answer), settings.rows)
+        self._explanations = Queue(partial(_by_model, self._explain), settings.rows)  # holds up no prediction
         self._encode, self._model = (self.meters.of(self.meters.stages, name) for name in ("encode", "model"))
         self.model = Model.read(folder)
         self.observers = (*observers, *watching.observers(folder, settings, self.meters.registry))
         self._tell()
 
-    def call(self, seconds: float | None = None, traceparent: str = "", id: str = "") -> Call:
+    def call(
+        self, seconds: float | None = None, traceparent: str = "", id: str = "", left: Callable[[], bool] = stays
+    ) -> Call:
         """Return what comes with a request: its deadline is the client's, or ours where that is sooner."""
         limit = self.settings.deadline if seconds is None else min(seconds, self.settings.deadline)
-        return Call(monotonic() + limit, id or uuid4().hex, traceparent)
+        return Call(monotonic() + limit, id or uuid4().hex, traceparent, left)
 
     def predict(self, columns: Sequence[Column], call: Call, model: Model) -> Answer:
         """Answer rows.
@@ -174,11 +191,11 @@ class Service:
         Raises
         ------
         Refusal
-            Too many rows or requests, or too late.
+            Too many rows or requests, too late, or the client left.
         """
         with self._admitted(columns), self.meters.predicted.time():
             with self.traces.span("predict", call.traceparent) as traceparent:
-                answer: Answer = self._queue.ask((model, columns), len(columns[0]) if columns else 0, call.deadline)
+                answer: Answer = self._predictions.ask((model, columns), len(columns[0]), call.deadline, call.left)
             self._show(answer, columns, call, traceparent)
             return answer
 
@@ -186,7 +203,7 @@ class Service:
         """Explain rows; see `predict`."""
         with self._admitted(columns), self.meters.explained.time():
             with self.traces.span("explain", call.traceparent) as traceparent:
-                found: Explanation = self._queue.alone(lambda: self._explain(columns, model), call.deadline)
+                found: Explanation = self._explanations.ask((model, columns), len(columns[0]), call.deadline, call.left)
             for gap in found.gap:
                 self.meters.gap.observe(gap)
             self._show(Answer(model, found.margins), columns, call, traceparent)
@@ -206,6 +223,7 @@ class Service:
             self.meters.of(self.meters.reloads, "refused").inc()
             raise error if isinstance(error, AutoGLMError) else Refusal(Reason.INTERNAL, str(error)) from error
         self.model = model
+        give_back()
         self.meters.of(self.meters.reloads, "read").inc()
         self._tell()
         return model.version
@@ -248,36 +266,38 @@ class Service:
         self.meters.of(self.meters.succeeded, self.settings.name).inc()
         self.meters.of(self.meters.rows, self.settings.name).inc(count)
 
-    def _answer(self, jobs: Sequence[tuple[Model, Sequence[Column]]]) -> list[Answer]:
-        """Answer the rows of jobs, all of a model at once."""
-        if len(jobs) == 1:
-            return [Answer(jobs[0][0], self._margins(*jobs[0]))]
-        found: list[Answer | None] = [None] * len(jobs)
-        for model in {id(job[0]): job[0] for job in jobs}.values():
-            mine = [i for i, job in enumerate(jobs) if job[0] is model]
-            sizes = [len(jobs[i][1][0]) for i in mine]
-            margins = self._margins(model, joined([jobs[i][1] for i in mine]))
-            for i, part in zip(mine, np.split(margins, np.cumsum(sizes)[:-1]), strict=True):
-                found[i] = Answer(model, part)
-        return [answer for answer in found if answer is not None]
-
-    def _margins(self, model: Model, columns: Sequence[Column]) -> NDArray[np.float64]:
+    def _answer(self, model: Model, columns: Sequence[Column]) -> Answer:
         began = perf_counter()
         features = model.predictor.features(columns)
         encoded = perf_counter()
         margins = model.predictor.blend(features)
         self._encode.observe(encoded - began)
         self._model.observe(perf_counter() - encoded)
-        return margins
+        return Answer(model, margins)
 
-    def _explain(self, columns: Sequence[Column], model: Model) -> Explanation:
+    def _explain(self, model: Model, columns: Sequence[Column]) -> Explanation:
         with self.meters.stage("encode"):
             features = model.predictor.features(columns)
         with self.meters.stage("explain"):
-            return model.predictor.explained(features)
+            return model.predictor.explained(features, threads=1)  # others would set up boosters that predict meanwhile
 
     def _show(self, answer: Answer, columns: Sequence[Column], call: Call, traceparent: str) -> None:
         if self.observers:
             seen = Seen(call.id, columns, answer.margins, traceparent, time(), answer.model.version)
             for observer in self.observers:
                 observer.saw(seen)
+
+
+def _by_model(work: Callable[[Model, Sequence[Column]], Any], jobs: Sequence[tuple[Model, Sequence[Column]]]) -> Any:
+    """Do the work for the rows of jobs, all of a model at once; return what each job gets."""
+    if len(jobs) == 1:
+        return [work(*jobs[0])]
+    found: list[Any] = [None] * len(jobs)
+    for model in {id(job[0]): job[0] for job in jobs}.values():
+        mine = [i for i, job in enumerate(jobs) if job[0] is model]
+        whole = work(model, joined([jobs[i][1] for i in mine]))
+        end = 0
+        for i in mine:
+            start, end = end, end + len(jobs[i][1][0])
+            found[i] = whole.take(slice(start, end))
+    return found
