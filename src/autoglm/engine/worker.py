@@ -6,8 +6,6 @@ files crosses the border, so it can be killed at any moment.
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import json
 import os
 import shutil
@@ -25,6 +23,7 @@ from numpy.typing import NDArray
 
 from autoglm.core.features import Features
 from autoglm.core.files import plain, read_json, write_array, write_json
+from autoglm.core.memory import give_back
 from autoglm.core.seed import Seed
 from autoglm.core.shelf import plugin
 from autoglm.core.task import Task
@@ -159,15 +158,9 @@ def main() -> None:
     os.dup2(2, 1)  # whatever a library prints goes to the log, not among the answers
     for line in sys.stdin:
         reply = answer(line)
-        _give_back()
+        give_back()
         replies.write(json.dumps(plain(reply)) + "\n")
         replies.flush()
-
-
-def _give_back() -> None:
-    """Return freed memory to the machine: glibc keeps it otherwise, half a gigabyte after a fit on a long table."""
-    with contextlib.suppress(OSError, AttributeError):  # another C library
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _follow(parent: int) -> None:

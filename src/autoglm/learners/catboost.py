@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -168,12 +169,21 @@ class Model:
             np.array([i for i, o in enumerate(players.outputs) if bool(o.cardinality) is whether], dtype=np.intp)
             for whether in (False, True)
         )
-        tables = oblivious.Tables.of(self.booster, players.dense[np.r_[numbers, categories]], self.scores)
+        owners, count = players.dense[np.r_[numbers, categories]], len(players)
+        tables = oblivious.Tables.of(self.booster, owners, self.scores)
 
         def values(features: Features) -> NDArray[np.float64]:
-            return tables.values(self.booster.calc_leaf_indexes(_pool(features), thread_count=1), len(players))
+            return tables.values(self.booster.calc_leaf_indexes(_pool(features), thread_count=1), count)
 
-        return Attribution(tables.base, values)
+        @cache
+        def paired() -> oblivious.Tables:
+            return oblivious.Tables.of(self.booster, owners, self.scores, count)
+
+        def interactions(features: Features) -> NDArray[np.float64]:
+            leaves = self.booster.calc_leaf_indexes(_pool(features), thread_count=1)
+            return paired().values(leaves, count**2).reshape(len(features), count, count, self.scores)
+
+        return Attribution(tables.base, values, interactions if tables.pairable else None)
 
     def save(self, folder: Path) -> None:
         """Write CatBoost's own binary format."""

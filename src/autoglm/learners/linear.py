@@ -23,7 +23,7 @@ from autoglm.core.task import Task
 from autoglm.learners import Limits, Sample
 from autoglm.prep import penalised, tabular
 from autoglm.prep.penalised import Weights
-from autoglm.prep.players import Attribution, Players
+from autoglm.prep.players import Attribution, Players, apart
 
 if TYPE_CHECKING:
     import optuna
@@ -200,7 +200,7 @@ class Model:
             basis = self._basis(features)
             return np.stack([_dense(basis @ each) - self.centre @ each for each in scaled], axis=2)
 
-        return Attribution(self.centre @ self.weights + self.bias, values)
+        return Attribution(self.centre @ self.weights + self.bias, values, apart(values))
 
     def save(self, folder: Path) -> None:
         """Write one npz file."""

@@ -63,3 +63,16 @@ class Attribution:
     base: NDArray[np.float64]
     values: Callable[[Features], NDArray[np.float64]]
     interactions: Callable[[Features], NDArray[np.float64]] | None = None
+
+
+def apart(values: Callable[[Features], NDArray[np.float64]]) -> Callable[[Features], NDArray[np.float64]]:
+    """Return the interactions of a model in which no two players act together: each keeps its own value."""
+
+    def interactions(features: Features) -> NDArray[np.float64]:
+        alone = values(features)
+        found = np.zeros((len(alone), alone.shape[1], *alone.shape[1:]))
+        own = np.arange(alone.shape[1])
+        found[:, own, own] = alone
+        return found
+
+    return interactions
