@@ -50,7 +50,7 @@ Array = NDArray[np.float64]
 BINS = 16  # of the guess how a trial will rank
 HIDDEN = 64
 PARTS = 2  # of an iteration's tasks, each played by one process
-THREADS = 2  # of the steps on the loss
+THREADS = 1  # of the steps on the loss
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,8 @@ def draw_tasks(plan: Plan, iteration: int, data: str) -> list[Any]:
         if not known or rng.random() < plan.synthetic:
             drawn.append(synthetic_task(int(rng.integers(1 << 40))))
         else:
-            group = sorted(known)[int(rng.integers(len(known)))]
+            counts = np.sqrt([len(known[group]) for group in sorted(known)])
+            group = sorted(known)[int(rng.choice(len(counts), p=counts / counts.sum()))]
             drawn.append(restricted(known[group][int(rng.integers(len(known[group])))], rng))
     return drawn
 

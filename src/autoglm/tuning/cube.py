@@ -48,6 +48,13 @@ class Axis:
         """Return whether the axis is logarithmic."""
         return bool(getattr(self.distribution, "log", False))
 
+    def internal(self, value: Any) -> float:
+        """Return a value as a number, a category by its own; NaN if it is none, or a choice that has vanished."""
+        if not self.choices:
+            return float(value) if isinstance(value, (int, float)) else math.nan
+        assert isinstance(self.distribution, CategoricalDistribution)
+        return self.distribution.to_internal_repr(value) if value in self.distribution.choices else math.nan
+
     def place(self, internal: NDArray[np.float64]) -> NDArray[np.float64]:
         """Map values, categories by their number, into [0, 1]."""
         low, high = self.ends
@@ -92,19 +99,10 @@ class Cube:
         places = np.full((len(settings), len(self.axes)), ABSENT)
         present = np.zeros(places.shape, dtype=bool)
         for j, (name, axis) in enumerate(zip(self.space, self.axes, strict=True)):
-            has = [i for i, s in enumerate(settings) if name in s and self._holds(axis, s[name])]
-            if has:
-                inner = np.array([axis.distribution.to_internal_repr(settings[i][name]) for i in has], dtype=float)
-                places[has, j], present[has, j] = axis.place(inner), True
+            inner = np.array([axis.internal(s[name]) if name in s else np.nan for s in settings], dtype=float)
+            present[:, j] = inner > 0 if axis.log else ~np.isnan(inner)
+            places[present[:, j], j] = axis.place(inner[present[:, j]])
         return places, present
-
-    @staticmethod
-    def _holds(axis: Axis, value: Any) -> bool:
-        """Return whether a value can be placed: bounds may have changed (then it is clipped), choices may not."""
-        if axis.choices:
-            assert isinstance(axis.distribution, CategoricalDistribution)
-            return value in axis.distribution.choices
-        return isinstance(value, (int, float)) and (not axis.log or value > 0)
 
     @cached_property
     def levels(self) -> NDArray[np.float64]:

@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 UNKNOWN = -1  # a number of trials that nobody has told
 FEATURES = (
     "improvement", *(f"improvement_{name}" for name in surrogate.NAMES), "mean", "deviation", "gain", "density",
-    "nearest", "to_best", *(f"from_{name}" for name in pool.ORIGINS), "prior", "trials", "left", "left_known",
+    "nearest", "to_best", *(f"from_{name}" for name in pool.ORIGINS), "trials", "left", "left_known",
     "parameters", "categories", *(f"weight_{name}" for name in surrogate.NAMES), "stagnation", "promise", "noise",
 )  # fmt: skip
 
@@ -84,7 +84,7 @@ class Studies:
     def look(self) -> Situation:
         """Draw candidates and judge them."""
         n = self.losses.shape[1]
-        scores = surrogate.rank_scores(self.losses) if n else self.losses
+        scores = surrogate.loss_scores(self.losses) if n else self.losses
         drawn, origins = [], []
         for b, cube in enumerate(self.cubes):
             d = len(cube.axes)
@@ -171,7 +171,6 @@ class Studies:
         density = np.log((closeness * good[..., None]).sum(1) / good.sum(1)[:, None] + 1e-3)
         density -= np.log(closeness.mean(1) + 1e-3)
         one_hot = np.eye(len(pool.ORIGINS))[origin]
-        prior = np.where(origin == pool.ORIGINS.index("prior"), 1.0, 0.0)
         left = np.where(self.trials == UNKNOWN, 0.5, 1 - n / np.maximum(self.trials, 1))
         shared = np.stack(
             [
@@ -201,7 +200,6 @@ class Studies:
             [
                 np.clip(np.stack(per_candidate, -1), -5, 5),
                 one_hot,
-                prior[..., None],
                 np.broadcast_to(shared[:, None], (*mean.shape, shared.shape[1])),
             ],
             -1,
