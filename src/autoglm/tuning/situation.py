@@ -86,6 +86,7 @@ class Studies:
         n = self.losses.shape[1]
         scores = surrogate.loss_scores(self.losses) if n else self.losses
         drawn, origins = [], []
+        excluded = [self._exclusions(b) for b in range(len(self.cubes))]
         for b, cube in enumerate(self.cubes):
             d = len(cube.axes)
             found, origin = pool.first_round(cube, self.places[b, :, :d], scores[b], self.rngs[b])
@@ -95,22 +96,18 @@ class Studies:
                     np.concatenate([found, prior]),
                     np.concatenate([origin, np.full(len(prior), pool.ORIGINS.index("prior"))]),
                 )
-            drawn.append(self._possible(b, found))
+            drawn.append(pool.blanked(found, excluded[b]))
             origins.append(origin)
         candidates = self._padded(drawn)
         if not n:
             return self._unseen(candidates, origins)
         belief = surrogate.Belief(self.places, scores, self.categorical, self.real)
         judged = _Judged.of(belief, candidates)
-        refined = [
-            self._possible(
-                b,
-                pool.second_round(
-                    c, candidates[b, : len(drawn[b]), : len(c.axes)], judged.promise[b, : len(drawn[b])], r
-                ),
-            )
-            for b, (c, r) in enumerate(zip(self.cubes, self.rngs, strict=True))
-        ]
+        refined = []
+        for b, (cube, rng) in enumerate(zip(self.cubes, self.rngs, strict=True)):
+            m, d = drawn[b].shape
+            found = pool.second_round(cube, candidates[b, :m, :d], judged.promise[b, :m], rng)
+            refined.append(pool.blanked(found, excluded[b]))
         more = self._padded(refined)
         judged = judged.joined(_Judged.of(belief, more))
         counts = np.array([len(f) for f in drawn])
@@ -121,11 +118,10 @@ class Studies:
         there[:, candidates.shape[1] :] = True
         return self._situation(belief, judged, np.concatenate([candidates, more], 1), origin, there)
 
-    def _possible(self, study: int, candidates: Array) -> Array:
-        """Return candidates (m, d) of one study without the parameters that they cannot have."""
-        cube = self.cubes[study]
-        d = len(cube.axes)
-        return pool.blanked(cube, candidates, self.places[study, :, :d], self.present[study, :, :d])
+    def _exclusions(self, study: int) -> list[tuple[int, float, NDArray[np.intp]]]:
+        """Return what a study's categories exclude."""
+        d = len(self.cubes[study].axes)
+        return pool.exclusions(self.cubes[study], self.places[study, :, :d], self.present[study, :, :d])
 
     def _padded(self, places: Sequence[Array]) -> Array:
         """Return places of different counts and dimensions as one array (B, m, d)."""
