@@ -40,10 +40,12 @@ def loss_scores(losses: Array) -> Array:
     losses differ in their last digits stays one. Losses as good as equal share their rank.
     """
     finite = np.isfinite(losses)
-    known = np.where(finite, np.clip(losses, -1e300, 1e300), np.nan)
-    known[~finite.any(-1)] = 0.0
-    middle, best = np.nanmedian(known, -1, keepdims=True), np.nanmin(known, -1, keepdims=True)
-    unit = np.where(middle > best, middle - best, np.nanmax(known, -1, keepdims=True) - best)
+    known = np.clip(np.where(finite, losses, np.nan), -1e300, 1e300)
+    ordered = np.sort(np.where(finite.any(-1, keepdims=True), known, 0.0), axis=-1)  # what failed comes last
+    last = np.maximum(finite.sum(-1, keepdims=True), 1) - 1
+    lower, upper, worst = (np.take_along_axis(ordered, i, -1) for i in (last // 2, (last + 1) // 2, last))
+    middle, best = lower / 2 + upper / 2, ordered[..., :1]
+    unit = np.where(middle > best, middle - best, worst - best)
     value = (known - middle) / np.where(unit > 0, unit, 1.0)
     value = np.where(losses == -np.inf, -WORST, np.where(finite, value, np.inf))
     rounded = np.round(value / EQUAL)
