@@ -162,7 +162,8 @@ class Studies:
         mean = (weights[..., None] * judged.mean).sum(1)
         deviation = np.sqrt((weights[..., None] * (judged.deviation**2 + judged.mean**2)).sum(1) - mean**2)
         lowest = (weights * belief.best).sum(1)[:, None]
-        good = belief.scores <= np.quantile(belief.scores, 0.2, axis=1, keepdims=True)
+        fifth = np.sort(belief.scores, axis=1)[:, int(0.2 * (n - 1)), None]
+        good = belief.scores <= fifth
         closeness = np.exp(-judged.distance2 / (2 * 0.15**2))
         density = np.log((closeness * good[..., None]).sum(1) / good.sum(1)[:, None] + 1e-3)
         density -= np.log(closeness.mean(1) + 1e-3)

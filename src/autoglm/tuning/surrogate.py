@@ -79,7 +79,7 @@ def pairs(n: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     return np.tril_indices(n, -1)
 
 
-def _lower(correlations: Array, diagonal: Array, n: int) -> Array:
+def _lower(correlations: Floats, diagonal: Array, n: int) -> Array:
     """Return matrices (..., n, n), only their lower triangle filled, from pairs (..., P) and a diagonal (...,)."""
     matrices = np.zeros((*correlations.shape[:-1], n * n))
     first, second = pairs(n)
@@ -152,10 +152,11 @@ class Scales:
             by_weight = (slope[:, None] @ between)[:, 0] * weights2 - (weights - prior) * real
             by_noise = trace / 2 * variance - (noise - QUIET) / 4
             sign = np.sign(np.concatenate([by_weight, by_noise[:, None]], 1))
-            size = np.clip(size * np.where(sign * last > 0, GROWTH, np.where(sign * last < 0, SHRINK, 1.0)), 0.02, 0.6)
+            size = size * np.where(sign * last > 0, GROWTH, np.where(sign * last < 0, SHRINK, 1.0))
+            size = np.minimum(np.maximum(size, 0.02), 0.6)
             last = sign
-            weights = np.clip(weights + (sign * size)[:, :-1], -6.0, 3.0)
-            noise = np.clip(noise + (sign * size)[:, -1], np.log(1e-6), 0.0)
+            weights = np.minimum(np.maximum(weights + (sign * size)[:, :-1], -6.0), 3.0)
+            noise = np.minimum(np.maximum(noise + (sign * size)[:, -1], np.log(1e-6)), 0.0)
         return cls(weights, noise)
 
 
