@@ -74,8 +74,8 @@ def plateau(trial: optuna.Trial) -> float:
 
 
 def test_a_wide_plateau_is_left(sampler: Callable[..., CandidateSampler]) -> None:
-    left = [run(sampler(seed=s), 40, plateau).best_value < 0.05 for s in range(8)]
-    assert sum(left) >= 6  # 3 when only ranks counted
+    left = [run(sampler(seed=s), 40, plateau).best_value < 0.05 for s in range(12)]
+    assert sum(left) >= 8  # of 12; 5 when only ranks counted
 
 
 def test_the_same_seed_and_trials_suggest_the_same_in_another_study(
