@@ -97,7 +97,7 @@ def _function(rng: np.random.Generator, cube: Cube) -> Any:
     second = rng.standard_normal((width, width)) / np.sqrt(width)
     optimum = rng.random(columns)
     power = rng.choice([0.5, 1.0, 2.0])
-    warp = rng.choice(["none", "exp", "plateau", "steps"])
+    warp = rng.choice(["none", "exp", "plateau", "steps", "shelf"])
     bowl = rng.choice([0.0, 0.5, 1.5])
     noise, noise_seed = rng.choice([0.0, 0.0, 0.02, 0.1]), int(rng.integers(1 << 30))
     failing = rng.random() < 0.1
@@ -112,20 +112,27 @@ def _function(rng: np.random.Generator, cube: Cube) -> Any:
         ]
         return np.concatenate(parts, 1)
 
-    def function(places: Array) -> Array:
-        inner = spread(places)
+    def smooth(inner: Array) -> Array:
         away = (np.abs(inner - optimum) ** 2 * scale).sum(1) ** power
         waves = np.cos(inner @ weights + shift)
         value = (
             waves @ mixing if kind != "network" else np.tanh(np.tanh(inner @ weights - shift + 3) @ second * 2) @ mixing
         )
-        value = (0.3 * value if kind == "bowl" else value) + (bowl + (kind == "bowl")) * away
+        return np.asarray((0.3 * value if kind == "bowl" else value) + (bowl + (kind == "bowl")) * away)
+
+    low, high = np.quantile(smooth(spread(rng.random((256, d)))), [0.02, 0.2])
+
+    def function(places: Array) -> Array:
+        inner = spread(places)
+        value = smooth(inner)
         if warp == "exp":
             value = np.exp(1.5 * value)
         elif warp == "plateau":
             value = np.minimum(value, 0.3)
         elif warp == "steps":
             value = np.round(value * 12) / 12
+        elif warp == "shelf":  # all but flat between, where only last digits lead on
+            value = value - 0.99 * (np.clip(value, low, high) - low)
         if noise:
             jitter = np.sin(places @ np.linspace(911, 1777, places.shape[1]) + noise_seed) * 43758.5453
             value = value + noise * (jitter - np.floor(jitter) - 0.5)

@@ -50,7 +50,7 @@ Array = NDArray[np.float64]
 BINS = 16  # of the guess how a trial will rank
 HIDDEN = 64
 PARTS = 2  # of an iteration's tasks, each played by one process
-THREADS = 2  # of the steps on the loss
+THREADS = 1  # of the steps on the loss
 
 
 @dataclass(frozen=True)
@@ -100,11 +100,12 @@ class Network(nn.Module):
         """Return logits (N, m), values (N,) and hidden vectors (N, m, h)."""
         inner = torch.tanh(self.relate(torch.tanh(self.embed(features))))
         likely = torch.where(valid, improvement.exp(), 0.0)
-        views = [(inner * w[..., None]).sum(1) / w.sum(1, keepdim=True) for w in (valid.float(), likely)]
-        spread = [v[:, None].expand_as(inner) for v in views]
-        hidden = torch.tanh(self.judge(torch.cat([inner, *spread], -1)))
+        views = torch.cat([(inner * w[..., None]).sum(1) / w.sum(1, keepdim=True) for w in (valid.float(), likely)], -1)
+        own, shared = self.judge.weight.split([HIDDEN, 2 * HIDDEN], 1)
+        about = nn.functional.linear(views, shared, self.judge.bias)  # the same for every candidate of a set
+        hidden = torch.tanh(nn.functional.linear(inner, own) + about[:, None])
         logits = self.sharpness.exp() * improvement + self.score(hidden)[..., 0]
-        return logits.masked_fill(~valid, -torch.inf), self.value(torch.cat(views, -1))[:, 0], hidden
+        return logits.masked_fill(~valid, -torch.inf), self.value(views)[:, 0], hidden
 
 
 @dataclass
@@ -125,21 +126,23 @@ def training_tasks(data: str) -> list[Any]:
     return problems.tasks(held_out=False, data=Path(data)) if data else []
 
 
-def draw_tasks(plan: Plan, iteration: int, data: str) -> list[Any]:
-    """Return the iteration's tasks, one per instance."""
-    rng = np.random.default_rng([plan.seed, iteration, 1])
+def draw_tasks(plan: Plan, iteration: int, part: int, data: str) -> list[Any]:
+    """Return the iteration's tasks, one per instance; a part of the iteration draws every PARTS-th."""
     known: dict[str, list[Any]] = {}
     for task in training_tasks(data):
         if task.group != plan.without:
             known.setdefault(task.group, []).append(task)
-    drawn = []
-    for _ in range(plan.instances):
-        if not known or rng.random() < plan.synthetic:
-            drawn.append(synthetic_task(int(rng.integers(1 << 40))))
-        else:
-            group = sorted(known)[int(rng.integers(len(known)))]
-            drawn.append(restricted(known[group][int(rng.integers(len(known[group])))], rng))
-    return drawn
+    return [_drawn(known, plan, [plan.seed, iteration, 1, k]) for k in range(part, plan.instances, PARTS)]
+
+
+def _drawn(known: dict[str, list[Any]], plan: Plan, seed: Sequence[int]) -> Any:
+    """Draw one task; of the real ones a group the more often, the more instances it has."""
+    rng = np.random.default_rng(seed)
+    if not known or rng.random() < plan.synthetic:
+        return synthetic_task(int(rng.integers(1 << 40)))
+    counts = np.sqrt([len(known[group]) for group in sorted(known)])
+    group = known[sorted(known)[int(rng.choice(len(counts), p=counts / counts.sum()))]]
+    return restricted(group[int(rng.integers(len(group)))], rng)
 
 
 def play(plan: Plan, drawn: Sequence[Any], trials: int, seed: Sequence[int], choose: Any) -> Rollout:
@@ -206,7 +209,7 @@ def worker(plan: Plan, state: dict[str, Any], iteration: int, part: int, data: s
     torch.set_num_threads(1)
     network = Network(plan.sharpness)
     network.load_state_dict(state)
-    drawn = draw_tasks(plan, iteration, data)[part::PARTS]
+    drawn = draw_tasks(plan, iteration, part, data)
     trials = int(np.random.default_rng([plan.seed, iteration, 5]).integers(plan.shortest, plan.longest + 1))
     seed = [plan.seed, iteration, part]
     return play(plan, drawn, trials, seed, sampled(network, seed))

@@ -66,6 +66,18 @@ def test_a_conditional_space_is_searched_better_than_at_random(sampler: Callable
     assert sum(ours) < sum(random) - 0.01
 
 
+def plateau(trial: optuna.Trial) -> float:
+    """Where lines are all but equal, and trees better only at one depth of nine."""
+    rate = trial.suggest_float("rate", 1e-4, 1.0, log=True)
+    depth = trial.suggest_int("depth", 1, 9) if trial.suggest_categorical("kind", ["tree", "line"]) == "tree" else 4
+    return (rate - 0.01) ** 2 + abs(depth - 5) / 10
+
+
+def test_a_wide_plateau_is_left(sampler: Callable[..., CandidateSampler]) -> None:
+    left = [run(sampler(seed=s), 40, plateau).best_value < 0.05 for s in range(12)]
+    assert sum(left) >= 8  # of 12; 5 when only ranks counted
+
+
 def test_the_same_seed_and_trials_suggest_the_same_in_another_study(
     sampler: Callable[..., CandidateSampler], tmp_path: Path
 ) -> None:

@@ -38,6 +38,6 @@ def test_a_parameter_that_a_category_never_has_is_absent_from_its_candidates() -
     trials = [{"kind": "tree", "depth": 3, "rate": 0.1}, {"kind": "line", "rate": 0.2}, {"kind": "line", "rate": 0.4}]
     places, present = cube.places(trials)
     candidates = cube.places([{"kind": k, "depth": 7, "rate": 0.5} for k in ("tree", "line")])[0]
-    blank = pool.blanked(cube, candidates, places, present)
+    blank = pool.blanked(candidates, pool.exclusions(cube, places, present))
     assert blank[0].tolist() == candidates[0].tolist()
     assert blank[1, 1] == ABSENT and blank[1, 0] == candidates[1, 0]

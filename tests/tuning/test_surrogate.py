@@ -7,7 +7,7 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import Matern
 
 from autoglm.tuning import surrogate
-from autoglm.tuning.surrogate import Belief, Scales, log_improvement, rank_scores, squares
+from autoglm.tuning.surrogate import Belief, Scales, log_improvement, loss_scores, pair_squares, squares
 
 
 def studies(count: int = 2, n: int = 20, d: int = 3) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -17,15 +17,29 @@ def studies(count: int = 2, n: int = 20, d: int = 3) -> tuple[np.ndarray, np.nda
     return places, losses, np.zeros((count, d), dtype=bool), np.ones((count, d), dtype=bool)
 
 
-def test_scores_are_those_of_ranks_and_what_failed_is_worst() -> None:
-    scores = rank_scores(np.array([3.0, 1.0, np.nan, 1.0, np.inf, -np.inf]))
+def test_scores_are_half_ranks_and_half_values_and_what_failed_is_worst() -> None:
+    scores = loss_scores(np.array([3.0, 1.0, np.nan, 1.0, np.inf, -np.inf]))
     assert scores.argmin() == 5 and scores[1] == scores[3] and scores[2] == scores[4] == scores.max()
-    np.testing.assert_allclose(rank_scores(np.exp(np.arange(5.0))), norm.ppf((np.arange(5) + 0.5) / 5))
+    ranks, values = norm.ppf((np.arange(5) + 0.5) / 5), np.array([-1, -0.5, 0, 0.5, 3])
+    np.testing.assert_allclose(loss_scores(np.array([0.0, 1, 2, 3, 1e9])), ranks / 2 + 0.75 * values)
+
+
+def test_the_last_digits_of_a_plateau_are_nothing() -> None:
+    plateau = np.array([0.1, 0.1 + 1e-9, 0.1 + 2e-9, 0.1 - 1e-9, 0.5, 0.6, 0.7, 0.8, 0.9])
+    assert np.ptp(loss_scores(plateau)[:4]) < 1e-6 < 1 < loss_scores(plateau)[4] - loss_scores(plateau)[0]
+
+
+@pytest.mark.parametrize(
+    "losses", [[1.0], [np.nan], [2.0, 2.0], [-1.8e308, 1.8e308, 0.0], [1.0, 1.0, 1.0, 5.0], [np.inf, -np.inf]]
+)
+def test_scores_are_always_numbers(losses: list[float]) -> None:
+    with np.errstate(all="raise"):
+        assert np.isfinite(loss_scores(np.array(losses))).all()
 
 
 def test_a_process_answers_as_scikit_learns_does() -> None:
     places, losses, categorical, real = studies()
-    scores = rank_scores(losses)
+    scores = loss_scores(losses)
     belief = Belief(places, scores, categorical, real)
     candidates = np.random.default_rng(1).random((2, 7, 3))
     mean, deviation, _ = belief.predict(candidates)
@@ -46,7 +60,7 @@ def test_the_logarithm_of_the_improvement_holds_far_from_the_best(x: float) -> N
 
 def test_the_parameter_that_matters_gets_the_shortest_scale() -> None:
     places, losses, categorical, real = studies(n=30)
-    scales = Scales.learned(squares(places, places, categorical), rank_scores(losses), real)
+    scales = Scales.learned(pair_squares(places, categorical), loss_scores(losses), real)
     assert (scales.weights[:, 0] > scales.weights[:, 1:].max(1) + 0.5).all()
 
 
@@ -55,7 +69,7 @@ def test_padding_changes_nothing() -> None:
     padded = np.pad(places, ((0, 0), (0, 0), (0, 2)))
     wide = np.pad(real, ((0, 0), (0, 2)))
     candidates = np.random.default_rng(1).random((2, 4, 3))
-    scores = rank_scores(losses)
+    scores = loss_scores(losses)
     narrow = Belief(places, scores, categorical, real).predict(candidates)
     other = Belief(padded, scores, np.pad(categorical, ((0, 0), (0, 2))), wide)
     for a, b in zip(narrow, other.predict(np.pad(candidates, ((0, 0), (0, 0), (0, 2)))), strict=True):
@@ -71,8 +85,8 @@ def test_what_leaving_out_explains_is_what_leaving_out_by_hand_does(monkeypatch:
     places, losses, categorical, real = studies(1, 15, 2)
     noise = np.random.default_rng(2).standard_normal((1, 15))
     for values in (losses, noise):
-        scores = rank_scores(values)
-        scales = Scales.learned(squares(places, places, categorical), scores, real)
+        scores = loss_scores(values)
+        scales = Scales.learned(pair_squares(places, categorical), scores, real)
         monkeypatch.setattr(Scales, "learned", lambda *a, scales=scales: scales)
         belief = Belief(places, scores, categorical, real)
         k = int(belief.log_weights.argmax())

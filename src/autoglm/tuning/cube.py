@@ -48,6 +48,17 @@ class Axis:
         """Return whether the axis is logarithmic."""
         return bool(getattr(self.distribution, "log", False))
 
+    def internal(self, values: Sequence[Any]) -> NDArray[np.float64]:
+        """Return values as numbers (n,), categories by their own; NaN for what is none or a vanished choice."""
+        if not self.choices:
+            numbers = np.array(values)
+            if numbers.dtype.kind in "fiub":
+                return numbers.astype(float)
+            return np.array([float(v) if isinstance(v, (int, float)) else math.nan for v in values])
+        assert isinstance(self.distribution, CategoricalDistribution)
+        choices, number = self.distribution.choices, self.distribution.to_internal_repr
+        return np.array([number(v) if v in choices else math.nan for v in values], dtype=float)
+
     def place(self, internal: NDArray[np.float64]) -> NDArray[np.float64]:
         """Map values, categories by their number, into [0, 1]."""
         low, high = self.ends
@@ -55,7 +66,7 @@ class Axis:
             return np.full(np.shape(internal), ABSENT)
         with np.errstate(divide="ignore", invalid="ignore"):
             inner = np.log(internal) if self.log else internal
-        return np.asarray(np.clip((inner - low) / (high - low), 0.0, 1.0))
+        return np.asarray(np.minimum(np.maximum((inner - low) / (high - low), 0.0), 1.0))
 
     def value(self, place: NDArray[np.float64]) -> NDArray[np.float64]:
         """Map places in [0, 1] to the nearest values that the parameter can take, categories by their number."""
@@ -92,19 +103,10 @@ class Cube:
         places = np.full((len(settings), len(self.axes)), ABSENT)
         present = np.zeros(places.shape, dtype=bool)
         for j, (name, axis) in enumerate(zip(self.space, self.axes, strict=True)):
-            has = [i for i, s in enumerate(settings) if name in s and self._holds(axis, s[name])]
-            if has:
-                inner = np.array([axis.distribution.to_internal_repr(settings[i][name]) for i in has], dtype=float)
-                places[has, j], present[has, j] = axis.place(inner), True
+            inner = axis.internal([s.get(name, math.nan) for s in settings])
+            present[:, j] = inner > 0 if axis.log else ~np.isnan(inner)
+            places[present[:, j], j] = axis.place(inner[present[:, j]])
         return places, present
-
-    @staticmethod
-    def _holds(axis: Axis, value: Any) -> bool:
-        """Return whether a value can be placed: bounds may have changed (then it is clipped), choices may not."""
-        if axis.choices:
-            assert isinstance(axis.distribution, CategoricalDistribution)
-            return value in axis.distribution.choices
-        return isinstance(value, (int, float)) and (not axis.log or value > 0)
 
     @cached_property
     def levels(self) -> NDArray[np.float64]:

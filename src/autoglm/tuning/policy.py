@@ -68,9 +68,10 @@ class Policy:
         features, valid = situation.features, situation.valid
         inner = np.tanh(self._layer("relate", np.tanh(self._layer("embed", features))))
         likely = np.where(valid, np.exp(situation.improvement), 0.0)
-        views = [_mean(inner, valid.astype(float)), _mean(inner, likely)]
-        spread = [np.broadcast_to(v[:, None], inner.shape) for v in views]
-        hidden = np.tanh(self._layer("judge", np.concatenate([inner, *spread], -1)))
+        views = np.concatenate([_mean(inner, valid.astype(float)), _mean(inner, likely)], -1)
+        own, shared = np.split(self.weights["judge.weight"].T, [inner.shape[-1]])
+        about = views @ shared + self.weights["judge.bias"]  # the same for every candidate of a set
+        hidden = np.tanh(inner @ own + about[:, None])
         score = self._layer("score", hidden)[..., 0]
         sharpness = np.exp(self.weights["sharpness"])
         return np.where(valid, sharpness * situation.improvement + score, -np.inf)

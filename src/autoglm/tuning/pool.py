@@ -44,21 +44,29 @@ def second_round(cube: Cube, candidates: Array, promise: Array, rng: np.random.G
     return cube.snap(perturbed(cube, np.repeat(seeds, REFINED // SEEDS, axis=0), rng, largest=0.15))
 
 
-def blanked(cube: Cube, candidates: Array, places: Array, present: NDArray[np.bool_]) -> Array:
-    """Return candidates (m, d) without the parameters that their categories exclude, as the trials (n, d) tell.
+def exclusions(cube: Cube, places: Array, present: NDArray[np.bool_]) -> list[tuple[int, float, NDArray[np.intp]]]:
+    """Return which category (its axis and place) excludes which parameters, as the trials (n, d) tell.
 
     A parameter that no trial with a category has, but trials with other categories have, depends on that category.
     """
     partial = np.flatnonzero(~present.all(0))
-    if not len(partial):
-        return candidates
-    blank = candidates.copy()
-    for k in np.flatnonzero(cube.categorical):
+    found = []
+    for k in np.flatnonzero(cube.categorical) if len(partial) else ():
+        having = present[:, partial]
         for place in np.unique(places[present[:, k], k]):
             chosen = present[:, k] & (places[:, k] == place)
-            absent = partial[~present[np.ix_(chosen, partial)].any(0)]
-            absent = absent[present[np.ix_(present[:, k] & ~chosen, absent)].any(0)]
-            blank[np.ix_(np.abs(candidates[:, k] - place) < 1e-9, absent)] = ABSENT
+            others = present[:, k] & ~chosen
+            absent = partial[~having[chosen].any(0) & having[others].any(0)]
+            if len(absent):
+                found.append((int(k), float(place), absent))
+    return found
+
+
+def blanked(candidates: Array, excluded: list[tuple[int, float, NDArray[np.intp]]]) -> Array:
+    """Return candidates (m, d) without the parameters that their categories exclude."""
+    blank = candidates.copy()
+    for k, place, absent in excluded:
+        blank[np.ix_(np.abs(candidates[:, k] - place) < 1e-9, absent)] = ABSENT
     return blank
 
 

@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 UNKNOWN = -1  # a number of trials that nobody has told
 FEATURES = (
     "improvement", *(f"improvement_{name}" for name in surrogate.NAMES), "mean", "deviation", "gain", "density",
-    "nearest", "to_best", *(f"from_{name}" for name in pool.ORIGINS), "prior", "trials", "left", "left_known",
+    "nearest", "to_best", *(f"from_{name}" for name in pool.ORIGINS), "trials", "left", "left_known",
     "parameters", "categories", *(f"weight_{name}" for name in surrogate.NAMES), "stagnation", "promise", "noise",
 )  # fmt: skip
 
@@ -84,8 +84,9 @@ class Studies:
     def look(self) -> Situation:
         """Draw candidates and judge them."""
         n = self.losses.shape[1]
-        scores = surrogate.rank_scores(self.losses) if n else self.losses
+        scores = surrogate.loss_scores(self.losses) if n else self.losses
         drawn, origins = [], []
+        excluded = [self._exclusions(b) for b in range(len(self.cubes))]
         for b, cube in enumerate(self.cubes):
             d = len(cube.axes)
             found, origin = pool.first_round(cube, self.places[b, :, :d], scores[b], self.rngs[b])
@@ -95,22 +96,18 @@ class Studies:
                     np.concatenate([found, prior]),
                     np.concatenate([origin, np.full(len(prior), pool.ORIGINS.index("prior"))]),
                 )
-            drawn.append(self._possible(b, found))
+            drawn.append(pool.blanked(found, excluded[b]))
             origins.append(origin)
         candidates = self._padded(drawn)
         if not n:
             return self._unseen(candidates, origins)
         belief = surrogate.Belief(self.places, scores, self.categorical, self.real)
         judged = _Judged.of(belief, candidates)
-        refined = [
-            self._possible(
-                b,
-                pool.second_round(
-                    c, candidates[b, : len(drawn[b]), : len(c.axes)], judged.promise[b, : len(drawn[b])], r
-                ),
-            )
-            for b, (c, r) in enumerate(zip(self.cubes, self.rngs, strict=True))
-        ]
+        refined = []
+        for b, (cube, rng) in enumerate(zip(self.cubes, self.rngs, strict=True)):
+            m, d = drawn[b].shape
+            found = pool.second_round(cube, candidates[b, :m, :d], judged.promise[b, :m], rng)
+            refined.append(pool.blanked(found, excluded[b]))
         more = self._padded(refined)
         judged = judged.joined(_Judged.of(belief, more))
         counts = np.array([len(f) for f in drawn])
@@ -121,11 +118,10 @@ class Studies:
         there[:, candidates.shape[1] :] = True
         return self._situation(belief, judged, np.concatenate([candidates, more], 1), origin, there)
 
-    def _possible(self, study: int, candidates: Array) -> Array:
-        """Return candidates (m, d) of one study without the parameters that they cannot have."""
-        cube = self.cubes[study]
-        d = len(cube.axes)
-        return pool.blanked(cube, candidates, self.places[study, :, :d], self.present[study, :, :d])
+    def _exclusions(self, study: int) -> list[tuple[int, float, NDArray[np.intp]]]:
+        """Return what a study's categories exclude."""
+        d = len(self.cubes[study].axes)
+        return pool.exclusions(self.cubes[study], self.places[study, :, :d], self.present[study, :, :d])
 
     def _padded(self, places: Sequence[Array]) -> Array:
         """Return places of different counts and dimensions as one array (B, m, d)."""
@@ -166,12 +162,12 @@ class Studies:
         mean = (weights[..., None] * judged.mean).sum(1)
         deviation = np.sqrt((weights[..., None] * (judged.deviation**2 + judged.mean**2)).sum(1) - mean**2)
         lowest = (weights * belief.best).sum(1)[:, None]
-        good = belief.scores <= np.quantile(belief.scores, 0.2, axis=1, keepdims=True)
+        fifth = np.sort(belief.scores, axis=1)[:, int(0.2 * (n - 1)), None]
+        good = belief.scores <= fifth
         closeness = np.exp(-judged.distance2 / (2 * 0.15**2))
         density = np.log((closeness * good[..., None]).sum(1) / good.sum(1)[:, None] + 1e-3)
         density -= np.log(closeness.mean(1) + 1e-3)
         one_hot = np.eye(len(pool.ORIGINS))[origin]
-        prior = np.where(origin == pool.ORIGINS.index("prior"), 1.0, 0.0)
         left = np.where(self.trials == UNKNOWN, 0.5, 1 - n / np.maximum(self.trials, 1))
         shared = np.stack(
             [
@@ -201,7 +197,6 @@ class Studies:
             [
                 np.clip(np.stack(per_candidate, -1), -5, 5),
                 one_hot,
-                prior[..., None],
                 np.broadcast_to(shared[:, None], (*mean.shape, shared.shape[1])),
             ],
             -1,

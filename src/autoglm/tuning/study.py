@@ -15,6 +15,7 @@ import optuna
 from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState
+from scipy.special import ndtri
 
 from autoglm.core.errors import OptionError
 from autoglm.tuning.cube import Cube
@@ -170,7 +171,7 @@ def standings(trials: Sequence[FrozenTrial], direction: optuna.study.StudyDirect
     """Return numbers (n,) that order trials, lower is better: their losses, or how often each loses to another.
 
     Pruned trials cannot be compared by value: two trials are compared at the last step that both reached, and the
-    number is the share of comparisons lost. What failed, or has no value, is NaN: worst.
+    number is the normal score of the share of comparisons lost. What failed, or has no value, is NaN: worst.
     """
     sign = -1.0 if direction == optuna.study.StudyDirection.MAXIMIZE else 1.0
     final = np.array([sign * t.values[0] if t.state == TrialState.COMPLETE and t.values else np.nan for t in trials])
@@ -186,4 +187,5 @@ def standings(trials: Sequence[FrozenTrial], direction: optuna.study.StudyDirect
     np.fill_diagonal(lost, np.nan)
     known = ~np.isnan(lost)
     share = np.where(known, lost, 0.0).sum(1) / np.maximum(known.sum(1), 1)
-    return np.where(np.isnan(curves).all(1), np.nan, np.where(known.any(1), share, 0.5))
+    usual = np.clip(np.where(known.any(1), share, 0.5), 0.5 / len(trials), 1 - 0.5 / len(trials))
+    return np.where(np.isnan(curves).all(1), np.nan, ndtri(usual))

@@ -12,10 +12,12 @@ Improvements to Expected Improvement* (2023), for its logarithm far from the bes
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg.lapack import dpotrf, dpotri, dpotrs, dtrtri
 from scipy.special import erfcx, ndtr, ndtri
 
 Array = NDArray[np.float64]
@@ -25,27 +27,73 @@ NAMES = ("short", "long", "additive", "learned")
 SHORT, LONG, ADDITIVE = 0.2, 0.6, 0.35  # length-scales; the first two times the root of the number of parameters
 NOISE = (1e-3, 1e-3, 1e-3)  # variance of the noise against that of the signal, of the fixed processes
 QUIET = np.log(1e-3)  # the learned noise that is expected
+BY_VALUE = 0.5  # share of a score that is the loss itself and not its rank; of .5, .7 and 1 the best on training tasks
+SPREAD, WORST = 1.5, 3.0  # what the distance of median and best counts in scores; distances above which all are alike
+EQUAL = 3e-3  # distances, in that unit, below which losses share a rank
 STEPS, FIRST, GROWTH, SHRINK = 8, 0.3, 1.3, 0.5  # sign steps on the length-scales: number, first size, its changes
 
 
-def rank_scores(losses: Array) -> Array:
-    """Return losses (..., n) as the normal scores of their ranks, ties shared; what failed is worst.
+def loss_scores(losses: Array) -> Array:
+    """Return losses (..., n) as scores, lower is better: half by rank, half by value; what failed is worst.
 
-    Only the order counts: a trial that exploded bends nothing.
+    By rank (normal scores) a trial that exploded bends nothing; by value (0 the median, -1 the best) a plateau whose
+    losses differ in their last digits stays one. Losses as good as equal share their rank.
     """
-    finite = np.where(np.isnan(losses), np.inf, losses)
-    below = (finite[..., None, :] < finite[..., :, None]).sum(-1)
-    equal = (finite[..., None, :] == finite[..., :, None]).sum(-1)
-    return np.asarray(ndtri((below + equal / 2) / finite.shape[-1]))
+    finite = np.isfinite(losses)
+    known = np.clip(np.where(finite, losses, np.nan), -1e300, 1e300)
+    ordered = np.sort(np.where(finite.any(-1, keepdims=True), known, 0.0), axis=-1)  # what failed comes last
+    last = np.maximum(finite.sum(-1, keepdims=True), 1) - 1
+    lower, upper, worst = (np.take_along_axis(ordered, i, -1) for i in (last // 2, (last + 1) // 2, last))
+    middle, best = lower / 2 + upper / 2, ordered[..., :1]
+    unit = np.where(middle > best, middle - best, worst - best)
+    value = (known - middle) / np.where(unit > 0, unit, 1.0)
+    value = np.where(losses == -np.inf, -WORST, np.where(finite, value, np.inf))
+    rounded = np.round(value / EQUAL)
+    below = (rounded[..., None, :] < rounded[..., :, None]).sum(-1)
+    equal = (rounded[..., None, :] == rounded[..., :, None]).sum(-1)
+    ranks = ndtri((below + equal / 2) / losses.shape[-1])
+    return np.asarray((1 - BY_VALUE) * ranks + BY_VALUE * SPREAD * np.clip(value, -WORST, WORST))
 
 
 def squares(left: Array, right: Array, categorical: NDArray[np.bool_]) -> Array:
     """Return squared distances (B, n, m, d) per parameter; of categories 0 or 1."""
-    gap = left[:, :, None, :] - right[:, None, :, :]
+    return _squared(left[:, :, None, :] - right[:, None, :, :], categorical[:, None, None, :])
+
+
+def pair_squares(places: Array, categorical: NDArray[np.bool_]) -> Array:
+    """Return squared distances (B, P, d) of all pairs of the n trials, in the order of `pairs`."""
+    first, second = pairs(places.shape[1])
+    return _squared(places[:, first] - places[:, second], categorical[:, None, :])
+
+
+def _squared(gap: Array, categorical: NDArray[np.bool_]) -> Array:
     np.multiply(gap, gap, out=gap)
     if categorical.any():
-        np.copyto(gap, gap > 1e-9, where=np.broadcast_to(categorical[:, None, None, :], gap.shape), casting="unsafe")
+        np.copyto(gap, gap > 1e-9, where=np.broadcast_to(categorical, gap.shape), casting="unsafe")
     return gap
+
+
+@cache
+def pairs(n: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the numbers of both members of the n (n - 1) / 2 pairs of n trials, the later trial first."""
+    return np.tril_indices(n, -1)
+
+
+def _lower(correlations: Floats, diagonal: Array, n: int) -> Array:
+    """Return matrices (..., n, n), only their lower triangle filled, from pairs (..., P) and a diagonal (...,)."""
+    matrices = np.zeros((*correlations.shape[:-1], n * n))
+    first, second = pairs(n)
+    matrices[..., first * n + second] = correlations
+    matrices[..., :: n + 1] = diagonal[..., None]
+    return matrices.reshape(*correlations.shape[:-1], n, n)
+
+
+def _factor(matrix: Array) -> Array:
+    """Turn a covariance (n, n), given by its lower triangle, into its Cholesky factor, in place."""
+    _, failed = dpotrf(matrix.T, lower=0, clean=0, overwrite_a=1)  # LAPACK reads columns: the transposed is its upper
+    if failed:
+        raise np.linalg.LinAlgError(f"a covariance of {len(matrix)} trials is not positive definite")
+    return matrix
 
 
 def matern(distance2: Floats) -> Floats:
@@ -84,30 +132,39 @@ class Scales:
     def learned(cls, between: Array, scores: Array, real: NDArray[np.bool_], steps: int = STEPS) -> Scales:
         """Take sign steps (Rprop) up the log posterior, in all scales at once; at first all parameters matter alike.
 
-        ``between`` (B, n, n, d) are squared distances of the trials, ``scores`` (B, n) what came out.
+        ``between`` (B, P, d) are squared distances of all pairs of trials, ``scores`` (B, n) what came out.
         """
         n = scores.shape[1]
+        first, second = pairs(n)
         prior = _prior(real)[:, None]
         weights, noise = np.broadcast_to(prior, real.shape), np.full(len(real), QUIET)
-        flat = between.reshape(len(between), n * n, -1)
         size, last = np.full((len(real), real.shape[1] + 1), FIRST), np.zeros((len(real), real.shape[1] + 1))
         for _ in range(steps if n > 2 else 0):
             weights2, variance = np.exp(2 * weights), np.exp(noise)
-            r = np.sqrt(5 * (between @ weights2[:, None, :, None])[..., 0])
+            r = np.sqrt(5 * (between @ weights2[..., None])[..., 0])
             decay = np.exp(-r)
-            inverse = np.linalg.inv((1 + r + r * r / 3) * decay + variance[:, None, None] * np.eye(n))
-            alpha = (inverse @ scores[..., None])[..., 0]
-            amplitude = ((alpha * scores).sum(-1) + 2) / (n + 2)
-            inner = alpha[:, :, None] * alpha[:, None, :] / amplitude[:, None, None] - inverse  # 2 dL/dK
-            slope = -5 / 6 * (1 + r) * decay * inner  # of log weights, but for weight² distance²
-            by_weight = (slope.reshape(len(slope), 1, n * n) @ flat)[:, 0] * weights2 - (weights - prior) * real
-            by_noise = np.trace(inner, axis1=1, axis2=2) / 2 * variance - (noise - QUIET) / 4
+            inverse = _lower((1 + r + r * r / 3) * decay, 1 + variance, n)
+            alpha = np.array([_invert(*study) for study in zip(inverse, scores, strict=True)])
+            amplitude = (((alpha * scores).sum(-1) + 2) / (n + 2))[:, None]
+            inner = alpha[:, first] * alpha[:, second] / amplitude - inverse[:, first, second]  # 2 dL/dK, of the pairs
+            trace = (alpha * alpha / amplitude - np.diagonal(inverse, axis1=1, axis2=2)).sum(1)
+            slope = -5 / 3 * (1 + r) * decay * inner  # of log weights, but for weight² distance²; a pair counts twice
+            by_weight = (slope[:, None] @ between)[:, 0] * weights2 - (weights - prior) * real
+            by_noise = trace / 2 * variance - (noise - QUIET) / 4
             sign = np.sign(np.concatenate([by_weight, by_noise[:, None]], 1))
-            size = np.clip(size * np.where(sign * last > 0, GROWTH, np.where(sign * last < 0, SHRINK, 1.0)), 0.02, 0.6)
+            size = size * np.where(sign * last > 0, GROWTH, np.where(sign * last < 0, SHRINK, 1.0))
+            size = np.minimum(np.maximum(size, 0.02), 0.6)
             last = sign
-            weights = np.clip(weights + (sign * size)[:, :-1], -6.0, 3.0)
-            noise = np.clip(noise + (sign * size)[:, -1], np.log(1e-6), 0.0)
+            weights = np.minimum(np.maximum(weights + (sign * size)[:, :-1], -6.0), 3.0)
+            noise = np.minimum(np.maximum(noise + (sign * size)[:, -1], np.log(1e-6)), 0.0)
         return cls(weights, noise)
+
+
+def _invert(covariance: Array, scores: Array) -> Array:
+    """Return ``covariance⁻¹ scores`` (n,), leaving the inverse in the lower triangle of ``covariance`` (n, n)."""
+    alpha: Array = dpotrs(_factor(covariance).T, scores, lower=0)[0]
+    dpotri(covariance.T, lower=0, overwrite_c=1)
+    return alpha
 
 
 def _prior(real: NDArray[np.bool_]) -> Array:
@@ -132,19 +189,18 @@ class Belief:
 
     def __post_init__(self) -> None:
         """Learn the scales, then fit all processes to the trials."""
-        between = squares(self.places, self.places, self.categorical) * self.real[:, None, None, :]
+        n = self.scores.shape[1]
+        between = pair_squares(self.places, self.categorical) * self.real[:, None, :]
         self.scales = Scales.learned(between, self.scores, self.real)
         noise = np.stack([*(np.full(len(self.scores), n) for n in NOISE), np.exp(self.scales.noise)], 1)
-        covariance = self._covariances(between)
-        n = self.scores.shape[1]
-        eye = np.eye(n)
-        covariance += noise[..., None, None] * eye
-        root = np.linalg.cholesky(covariance)
-        whitening = np.linalg.inv(root)
+        whitening = _lower(self._correlations(between), 1 + noise, n)
+        log_determinant = np.empty(noise.shape)
+        for process in np.ndindex(noise.shape):
+            log_determinant[process] = 2 * np.log(np.diagonal(_factor(whitening[process]))).sum()
+            dtrtri(whitening[process].T, lower=0, overwrite_c=1)
         whitened = (whitening @ self.scores[:, None, :, None])[..., 0]
         alpha = (np.swapaxes(whitening, -1, -2) @ whitened[..., None])[..., 0]
         self.amplitude = ((whitened**2).sum(-1) + 2) / (n + 2)  # the mode under an inverse-gamma prior of mean about 1
-        log_determinant = 2 * np.log(np.diagonal(root, axis1=-2, axis2=-1)).sum(-1)
         likelihood = -(n + 2) / 2 * np.log(self.amplitude) - log_determinant / 2
         likelihood[:, 3] += self._log_prior()
         shifted = likelihood - likelihood.max(1, keepdims=True)
@@ -152,19 +208,14 @@ class Belief:
         self.best = (self.scores[:, None] - noise[..., None] * alpha).min(-1)
         self.whitening, self.whitened = whitening.astype(np.float32), whitened.astype(np.float32)
 
-    def _covariances(self, between: Floats) -> Floats:
-        """Return the correlations (B, K, n, m) of all processes, given squared distances (B, n, m, d)."""
-        count = self.real.sum(1).astype(between.dtype)
-        equal = np.where(self.real, 1 / count[:, None], 0)
-        weights = np.stack([equal / SHORT**2, equal / LONG**2, np.exp(2 * self.scales.weights)], -1).astype(
-            between.dtype
-        )
-        b, n, m, d = between.shape
-        distances = between.reshape(b, n * m, d) @ weights
-        correlations = np.empty((b, len(NAMES), n, m), between.dtype)
-        correlations[:, [0, 1, 3]] = matern(np.moveaxis(distances.reshape(b, n, m, 3), -1, 1))
-        each = matern(between * between.dtype.type(1 / ADDITIVE**2)).reshape(b, n * m, d)
-        correlations[:, 2] = (each @ equal.astype(between.dtype)[..., None]).reshape(b, n, m)
+    def _correlations(self, distances2: Floats) -> Floats:
+        """Return the correlations (B, K, q) of all processes, given squared distances (B, q, d)."""
+        kind = distances2.dtype
+        equal = np.where(self.real, 1 / self.real.sum(1)[:, None], 0)
+        weights = np.stack([equal / SHORT**2, equal / LONG**2, np.exp(2 * self.scales.weights)], -1).astype(kind)
+        correlations = np.empty((len(distances2), len(NAMES), distances2.shape[1]), kind)
+        correlations[:, [0, 1, 3]] = matern(np.swapaxes(weights, 1, 2) @ np.swapaxes(distances2, 1, 2))
+        correlations[:, 2] = (matern(distances2 * kind.type(1 / ADDITIVE**2)) @ equal.astype(kind)[..., None])[..., 0]
         return correlations
 
     def _log_prior(self) -> Array:
@@ -179,7 +230,8 @@ class Belief:
         single = np.float32
         across = squares(self.places.astype(single), candidates.astype(single), self.categorical)
         across *= self.real[:, None, None, :]
-        spread = self.whitening @ self._covariances(across)
+        b, n, m, d = across.shape
+        spread = self.whitening @ self._correlations(across.reshape(b, n * m, d)).reshape(b, len(NAMES), n, m)
         mean = (self.whitened[:, :, None, :] @ spread)[:, :, 0].astype(float)
         explained = np.einsum("bknm,bknm->bkm", spread, spread).astype(float)
         variance = self.amplitude[..., None] * np.maximum(1 - explained, 1e-6)

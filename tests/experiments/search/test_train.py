@@ -20,14 +20,14 @@ TINY = train.Plan(iterations=2, instances=2, group=2, shortest=4, longest=5, syn
 
 @pytest.fixture
 def rollout() -> Any:
-    drawn = train.draw_tasks(TINY, 0, "")
+    drawn = [task for part in range(train.PARTS) for task in train.draw_tasks(TINY, 0, part, "")]
     return train.play(TINY, drawn, 6, [1, 2], lambda seen: by_improvement(seen).argmax(1))
 
 
 def test_tasks_of_an_iteration_are_those_of_its_seed() -> None:
-    names = [t.name for t in train.draw_tasks(TINY, 3, "")]
-    assert names == [t.name for t in train.draw_tasks(TINY, 3, "")]
-    assert names != [t.name for t in train.draw_tasks(replace(TINY, seed=2), 3, "")]
+    names = [t.name for t in train.draw_tasks(TINY, 3, 0, "")]
+    assert names == [t.name for t in train.draw_tasks(TINY, 3, 0, "")]
+    assert names != [t.name for t in train.draw_tasks(replace(TINY, seed=2), 3, 0, "")]
 
 
 def test_the_network_starts_as_expected_improvement(rollout: Any) -> None:
@@ -94,7 +94,7 @@ def test_training_goes_on_where_it_was_stopped_and_ships_what_it_trained(tmp_pat
 
 
 def situation() -> Any:
-    drawn = train.draw_tasks(TINY, 0, "")
+    drawn = [task for part in range(train.PARTS) for task in train.draw_tasks(TINY, 0, part, "")]
     kept: list[Any] = []
 
     def choose(seen: Any) -> Any:
