@@ -347,6 +347,9 @@ def findings(table: Table) -> list[checks.Finding]:
     """Return what the checks of the data say, and what was repaired on reading."""
     kinds = {c.name: k for c, k in zip(table.columns, table.kinds, strict=True)}
     found = checks.findings(table.columns, kinds, table.target, table.task, table.groups, table.time, table.dropped)
+    if table.sources is not None:
+        cure = "if new rows will be of these same sources, say groups=False (--no-groups)"
+        found.append(checks.Finding("sources", "warning", table.sources.told, table.sources.column, cure))
     return [*found, *(checks.Finding("reading", "warning", n, None, "") for n in table.notes)]
 
 

@@ -76,7 +76,7 @@ def groups(data: Data) -> list[Finding]:
         number = len(np.unique(data.groups))
         if number >= 5:
             return []
-        message = f"groups= has {number} distinct values, expected at least 5: the score is vague"
+        message = f"the rows come in {number} groups, expected at least 5: the score is vague"
         return [Finding("groups", "warning", message, None, "use a finer group, or more groups")]
     named = [c for c in data.columns if c.storage in ("text", "number") and is_group(c.name)]
     return gather([f for c in named[:20] for f in _group(c)])

@@ -29,12 +29,15 @@ class Splits:
         Time order: fold k trains on earlier rows only.
     scheme
         A sentence for the report.
+    groups
+        Codes of what stays together, shape (n_rows,); None where rows stand alone.
     """
 
     parts: NDArray[np.int16]
     count: int
     ordered: bool
     scheme: str
+    groups: NDArray[np.intp] | None = None
 
     def rows(self, repeat: int, fold: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Return (training rows, judging rows) of a fold, as sorted positions."""
@@ -108,7 +111,7 @@ def _grouped(groups: NDArray[Any], target: NDArray[Any], task: Task, seed: Seed)
     if len(names) < 2:
         raise DataError("groups= has a single value: expected at least two groups, or leave groups out")
     count = min(_count(len(target)), len(names))
-    repeats = REPEATS if len(target) <= 5000 else 1
+    repeats = REPEATS if len(target) <= 5000 and count < len(names) else 1  # a fold for each group: only one way
     sizes = np.bincount(codes)
     parts = np.empty((repeats, len(codes)), dtype=np.int16)
     for r in range(repeats):
@@ -118,7 +121,7 @@ def _grouped(groups: NDArray[Any], target: NDArray[Any], task: Task, seed: Seed)
             home[group] = np.argmin(load + generator.random(count) * 1e-3)
             load[home[group]] += sizes[group]
         parts[r] = home[codes]
-    return Splits(parts, count, False, f"{count} folds of whole groups ({len(names)} groups)")
+    return Splits(parts, count, False, f"{count} folds of whole groups ({len(names)} groups)", codes)
 
 
 def _forward(time: NDArray[Any]) -> Splits:

@@ -43,10 +43,13 @@ class Sample:
         n rows.
     target
         int64 class codes or float64 values, shape (n,).
+    groups
+        Codes of what must not be split between learning and judging rows, shape (n,); None where rows stand alone.
     """
 
     features: Features
     target: NDArray[Any]
+    groups: NDArray[Any] | None = None
 
     def __len__(self) -> int:
         return len(self.target)
@@ -55,8 +58,12 @@ class Sample:
         """Return a random part of `most` rows; itself where there are no more."""
         if len(self) <= most:
             return self
-        rows = seed.sample(np.arange(len(self)), most)
-        return type(self)(self.features.take(rows), self.target[rows])
+        return self.take(seed.sample(np.arange(len(self)), most))
+
+    def take(self, rows: NDArray[np.intp]) -> Self:
+        """Return the given rows (positions)."""
+        groups = None if self.groups is None else self.groups[rows]
+        return type(self)(self.features.take(rows), self.target[rows], groups)
 
 
 @dataclass(frozen=True)

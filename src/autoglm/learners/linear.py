@@ -75,7 +75,7 @@ def _sampled(train: Sample, rows: int, limits: Limits) -> Sample:
     if len(train) <= rows:
         return train
     some = np.sort(limits.seed.child("rows").generator().choice(len(train), rows, replace=False))
-    return Sample(train.features.take(some), train.target[some])
+    return train.take(some)
 
 
 def _best(steps: Iterator[Weights], loss: Callable[[Weights], float], limits: Limits) -> Weights:

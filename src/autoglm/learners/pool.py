@@ -22,6 +22,7 @@ from scipy.optimize import minimize, nnls
 from autoglm.core.features import TABLE, Features
 from autoglm.core.files import read_json, write_json
 from autoglm.core.metrics import log_loss, rmse, softmax
+from autoglm.core.seed import Seed
 from autoglm.core.task import Task
 from autoglm.learners import Limits, Sample
 from autoglm.prep import penalised, tabular
@@ -58,7 +59,7 @@ class Learner:
     def fit(self, train: Sample, valid: Sample, task: Task, limits: Limits) -> Model:
         """Fit experts in parts, weigh their answers, fit them again on all rows."""
         prior = _prior(train.target, task)
-        parts = limits.seed.child("parts").generator().permutation(len(train)) % min(INNER, len(train))
+        parts = _parts(train, limits.seed.child("parts"))
         bets, experts = [], []
         for kind, modality in _planned(train.features):
             if limits.over(0.8):
@@ -82,11 +83,11 @@ class Learner:
             learned, judged = np.flatnonzero(here & (parts != part)), np.flatnonzero(here & (parts == part))
             if not len(learned) or not len(judged) or (steps and limits.over(0.6)):
                 continue
-            pair = _rows(train, learned), _rows(train, judged)
+            pair = train.take(learned), train.take(judged)
             expert, step = self._fitted(kind, modality, *pair, prior, task, limits)
             seen[judged] = expert.bets(train.features.take(judged))
             steps.append(step)
-        whole = _rows(train, np.flatnonzero(here)) if here.any() else train
+        whole = train.take(np.flatnonzero(here)) if here.any() else train
         last, _ = self._fitted(kind, modality, whole, whole, prior, task, limits, int(np.median(steps or [0])))
         return seen, last
 
@@ -292,6 +293,19 @@ class Model:
         return cls(task, arrays["prior"], tuple(experts), weights, arrays["spread"])
 
 
+def _parts(train: Sample, seed: Seed) -> NDArray[np.intp]:
+    """Deal the rows out to `INNER` parts, shape (n,): whole groups where there are two or more, the largest first."""
+    names, codes = np.unique([] if train.groups is None else train.groups, return_inverse=True)
+    if len(names) < 2:
+        return seed.generator().permutation(len(train)) % min(INNER, len(train))
+    sizes, order = np.bincount(codes), seed.generator().permutation(len(names))
+    load, home = np.zeros(min(INNER, len(names))), np.empty(len(names), dtype=np.intp)
+    for group in order[np.argsort(-sizes[order], kind="stable")]:
+        home[group] = load.argmin()
+        load[home[group]] += sizes[group]
+    return home[codes]
+
+
 def _planned(features: Features) -> Iterator[tuple[str, str]]:
     for modality in features.modalities:
         yield "linear", modality
@@ -359,10 +373,6 @@ def _narrow(features: Features, modality: str) -> Features:
     at = features.modalities.get(TABLE, np.empty(0, dtype=np.intp))
     outputs = tuple(features.outputs[i] for i in at)
     return replace(features, dense=np.ascontiguousarray(features.dense[:, at]), outputs=outputs, sparse=None, terms=())
-
-
-def _rows(sample: Sample, rows: NDArray[np.intp]) -> Sample:
-    return Sample(sample.features.take(rows), sample.target[rows])
 
 
 def _error(margins: NDArray[np.float64], target: NDArray[Any], task: Task) -> float:
