@@ -166,8 +166,8 @@ def test_without_the_extra_the_cure_is_said(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setitem(sys.modules, "efficientnet_lite_pytorch", None)
     monkeypatch.delitem(sys.modules, "autoglm.prep.vision", raising=False)
     monkeypatch.delattr("autoglm.prep.vision", raising=False)
-    image._network.cache_clear()
+    image.network.cache_clear()
     seen, encoding = fitted("image", _pictures(4))
-    image._network.cache_clear()
+    image.network.cache_clear()
     assert "pip install 'open-autoglm[pretrained]'" in seen.notes[-1]
     assert len(encoding.outputs) == len(pixels.NAMES)
