@@ -54,8 +54,9 @@ def finish(run: Run, table: Table, folder: Path, identity: dict[str, Any], found
     microseconds = {n: _microseconds(race, n) for n in blend.weights} if run.budget.timed else {}
     limit = pruning.LIMIT * race.task.scores
     weights = pruning.prune(blend.weights, microseconds, _judge(race, blend.weights), limit)
-    counts = pruning.trim(weights, {n: len(race.fits[n]) for n in weights}, microseconds, limit)
-    kept = {n: sorted(race.fits[n])[:count] for n, count in counts.items()}  # the first folds first
+    answering = {n: race.answering(n) for n in weights}
+    counts = pruning.trim(weights, {n: len(fits) for n, fits in answering.items()}, microseconds, limit)
+    kept = {n: answering[n][:count] for n, count in counts.items()}
     substitute = _substitute(run, table, kept)
     margins, here = race.blended(weights)
     temperature = calibration.temperature(margins[here], race.target[here], race.task)
@@ -188,7 +189,7 @@ def _substitute(run: Run, table: Table, kept: dict[str, list[tuple[int, int]]]) 
     if not modalities or not names:
         return None
     name = max(names, key=lambda n: (race.done(n), -race.error(n)))
-    folds = kept.setdefault(name, sorted(race.fits[name])[: race.splits.count])
+    folds = kept.setdefault(name, race.answering(name)[: race.splits.count])
     fits = [f"members/{name}/{r}.{k}" for r, k in folds]
     return {"learner": substitutes.LEARNER, "fits": fits, "modalities": modalities, "name": name}
 

@@ -66,9 +66,9 @@ def fit(job: dict[str, Any]) -> dict[str, Any]:
     if candidate.rows:
         train = seed.child("sample").sample(train, candidate.rows)
     limits = Limits(job["seconds"] or float("inf"), job["threads"], seed, job["loss"], started)
-    held, rows = Sample(run.features.take(judged), run.target[judged]), run.splits.groups
-    learned = Sample(run.features.take(train), run.target[train], None if rows is None else rows[train])
-    model = learner.fit(learned, held, run.task, limits)
+    whole = Sample(run.features, run.target, run.splits.groups)
+    held = whole.take(judged)
+    model = learner.fit(whole.take(train), held, run.task, limits)
     fitted = time.monotonic()
     margins = model.predict(held.features, job["threads"])
     if not np.isfinite(margins).all():

@@ -65,6 +65,22 @@ class Sample:
         groups = None if self.groups is None else self.groups[rows]
         return type(self)(self.features.take(rows), self.target[rows], groups)
 
+    def parts(self, count: int, seed: Seed) -> NDArray[np.intp]:
+        """Deal the rows out to at most `count` parts, shape (n,): whole groups where there are two or more."""
+        names, codes = np.unique([] if self.groups is None else self.groups, return_inverse=True)
+        if len(names) < 2:
+            return seed.generator().permutation(len(self)) % min(count, len(self))
+        sizes, order = np.bincount(codes), seed.generator().permutation(len(names))
+        load, home = np.zeros(min(count, len(names))), np.empty(len(names), dtype=np.intp)
+        for group in order[np.argsort(-sizes[order], kind="stable")]:  # the largest first, to the emptiest part
+            home[group] = load.argmin()
+            load[home[group]] += sizes[group]
+        return home[codes]
+
+    def meets(self, other: Self) -> bool:
+        """Whether rows of one group are in both: what suits the other's rows need not suit new groups."""
+        return self.groups is not None and other.groups is not None and bool(np.isin(other.groups, self.groups).any())
+
 
 @dataclass(frozen=True)
 class Limits:

@@ -22,7 +22,6 @@ from scipy.optimize import minimize, nnls
 from autoglm.core.features import TABLE, Features
 from autoglm.core.files import read_json, write_json
 from autoglm.core.metrics import log_loss, rmse, softmax
-from autoglm.core.seed import Seed
 from autoglm.core.task import Task
 from autoglm.learners import Limits, Sample
 from autoglm.prep import penalised, tabular
@@ -59,7 +58,7 @@ class Learner:
     def fit(self, train: Sample, valid: Sample, task: Task, limits: Limits) -> Model:
         """Fit experts in parts, weigh their answers, fit them again on all rows."""
         prior = _prior(train.target, task)
-        parts = _parts(train, limits.seed.child("parts"))
+        parts = train.parts(INNER, limits.seed.child("parts"))
         bets, experts = [], []
         for kind, modality in _planned(train.features):
             if limits.over(0.8):
@@ -291,19 +290,6 @@ class Model:
         task = Task(about["kind"], about["target"], tuple(range(about["classes"])))
         weights = {frozenset(s): np.array(w, dtype=np.float64) for s, w in about["weights"]}
         return cls(task, arrays["prior"], tuple(experts), weights, arrays["spread"])
-
-
-def _parts(train: Sample, seed: Seed) -> NDArray[np.intp]:
-    """Deal the rows out to `INNER` parts, shape (n,): whole groups where there are two or more, the largest first."""
-    names, codes = np.unique([] if train.groups is None else train.groups, return_inverse=True)
-    if len(names) < 2:
-        return seed.generator().permutation(len(train)) % min(INNER, len(train))
-    sizes, order = np.bincount(codes), seed.generator().permutation(len(names))
-    load, home = np.zeros(min(INNER, len(names))), np.empty(len(names), dtype=np.intp)
-    for group in order[np.argsort(-sizes[order], kind="stable")]:
-        home[group] = load.argmin()
-        load[home[group]] += sizes[group]
-    return home[codes]
 
 
 def _planned(features: Features) -> Iterator[tuple[str, str]]:
