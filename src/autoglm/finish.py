@@ -184,7 +184,7 @@ def _background(run: Run, table: Table, folder: Path) -> list[Path]:
 
 def _substitute(run: Run, table: Table, kept: dict[str, list[tuple[int, int]]]) -> dict[str, Any] | None:
     """Name the member that answers rows which lack a modality, and have its fits kept."""
-    race, modalities = run.race, substitutes.needed(table.features)
+    race, modalities = run.race, substitutes.needed(table.features, _shares(run.race))
     names = [n for n in race.begun if race.candidates[n].learner == substitutes.LEARNER]
     if not modalities or not names:
         return None
