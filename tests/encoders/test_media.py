@@ -15,7 +15,7 @@ from autoglm import encoders
 from autoglm.core.columns import Column, column
 from autoglm.core.seed import Seed
 from autoglm.encoders import image
-from autoglm.prep import pixels, sound
+from autoglm.prep import media, pixels, sound
 from autoglm.testing.encoders import check_encoding, sample_columns
 
 DRAW = np.random.default_rng(5)
@@ -160,6 +160,13 @@ def test_the_network_does_not_look_where_there_is_no_time_for_all() -> None:
     assert not seen.missing.any() and "no time for a pre-trained network" in seen.notes[-1]
     (encoding,) = encoders.encode([seen], ["image"], Seed(0))
     assert len(encoding.outputs) == len(pixels.NAMES)
+
+
+def test_a_network_has_half_as_long_again() -> None:
+    until = time.monotonic() + 10
+    assert until + 4.9 < media.longer(until) <= until + 5
+    assert media.longer(float("inf")) == float("inf")
+    assert media.longer(time.monotonic() - 3) <= time.monotonic()
 
 
 def test_without_the_extra_the_cure_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -86,8 +86,9 @@ def claims(column: Column) -> float:
 
 def within(column: Column, until: float, threads: int, seed: Seed) -> Column:
     """Listen to as many sounds as there is time for; let the network listen where it can listen to all of them."""
+    longer = media.longer(until)
     seen = media.within(column, classical(), until, threads, seed)
-    return media.looked(seen, network, until, threads, seed, hint=False)
+    return media.looked(seen, network, longer, threads, seed, hint=False)
 
 
 def fit(column: Column, seed: Seed) -> Audio:

@@ -86,8 +86,9 @@ def claims(column: Column) -> float:
 
 def within(column: Column, until: float, threads: int, seed: Seed) -> Column:
     """Look at as many images as there is time for; let the network look where it can look at all of them."""
+    longer = media.longer(until)
     seen = media.within(column, classical(), until, threads, seed)
-    return media.looked(seen, network, until, threads, seed)
+    return media.looked(seen, network, longer, threads, seed)
 
 
 def fit(column: Column, seed: Seed) -> Image:
