@@ -1,17 +1,21 @@
 """How good answers are on images, sounds, texts, and texts beside tables; and what each modality adds.
 
-``python benchmarks/multimodal.py [SET ...] [--seconds 300] [--apart]`` fits each set once on two threads and prints the
-score on its test part beside the floor that is wanted. ``--apart`` also fits each modality alone and boosting on all
-features together, each with the same seconds. Real data: ``$AUTOGLM_DATA`` for those that a publisher must be asked
-for, packages for the rest.
+``python benchmarks/multimodal.py [SET ...] [--seconds 300] [--threads 2] [--apart] [--rivals autogluon-medium]`` fits
+each set once and prints the score on its test part beside the floor that is wanted. ``--apart`` also fits each modality
+alone and boosting on all features together, ``--rivals`` lets scripts of ``rivals/`` fit the sets of texts and tables
+in environments of their own, each with the same seconds. Real data: ``$AUTOGLM_DATA`` for those that a publisher must
+be asked for, packages for the rest.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -43,6 +47,7 @@ TRIALS = {
     "foods": Trial("table:fine_foods", 0, "accuracy", accuracy_score, None),
     "tate": Trial("table:tate", 0, "rmse", root_mean_squared_error, None, greater=False),
 }
+TEXTS = ("sst2", "cola", "foods", "tate")  # what rivals that know tables and texts can fit
 
 
 def parts(trial: Trial) -> tuple[pd.DataFrame, pd.DataFrame, str]:
@@ -71,7 +76,30 @@ def parts(trial: Trial) -> tuple[pd.DataFrame, pd.DataFrame, str]:
     return *rows, target
 
 
-def play(name: str, seconds: float, apart: bool) -> None:
+def rival(player: str, trial: Trial, train: pd.DataFrame, test: pd.DataFrame, target: str, given: Any) -> float | None:
+    """Let a script of `rivals` fit and answer in its own environment; return its score, None where it failed."""
+    import playing
+    from job import Job
+
+    task = "regression" if trial.metric == "rmse" else "binary" if train[target].nunique() == 2 else "multiclass"
+    match = playing.Match(trial.data, player, 1, given.seconds, given.threads)
+    with tempfile.TemporaryDirectory(prefix="match-") as place:
+        paths = [f"{place}/{part}.parquet" for part in ("train", "test", "out")]
+        job = Job(*paths, target, task, trial.metric, given.seconds, given.threads, match.seed)
+        train.to_parquet(job.train)
+        test.drop(columns=target).to_parquet(job.test)
+        Path(place, "job.json").write_text(json.dumps(asdict(job)))
+        watched = playing.watch(playing.python(playing.RIVALS / f"{player}.py"), match, Path(place))
+        if watched["exit"] != "ok":
+            print(f"    failed  {watched['wall']} s  {player}: {watched['last_words']}")
+            return None
+        answers = pd.read_parquet(job.out)
+    if task == "regression":
+        return trial.score(test[target].to_numpy(), answers["value"].to_numpy())
+    return trial.score(test[target].astype(str).to_numpy(), answers.idxmax(axis=1).to_numpy(dtype=str))
+
+
+def play(name: str, given: Any) -> None:
     """Fit and print one set."""
     from autoglm import AutoML
 
@@ -80,9 +108,8 @@ def play(name: str, seconds: float, apart: bool) -> None:
 
     def fitted(columns: list[str], learners: list[str] | None = None) -> tuple[float, Any]:
         began = time.monotonic()
-        predictor = AutoML(seconds=seconds, learners=learners, metric=trial.metric).fit(
-            train[[*columns, target]], target
-        )
+        recipe = AutoML(seconds=given.seconds, threads=given.threads, learners=learners, metric=trial.metric)
+        predictor = recipe.fit(train[[*columns, target]], target)
         score = trial.score(test[target].to_numpy(), np.asarray(predictor.predict(test)))
         print(
             f"    {score:.4f}  {time.monotonic() - began:.0f} s  {', '.join(columns) if learners is None else learners}"
@@ -96,7 +123,12 @@ def play(name: str, seconds: float, apart: bool) -> None:
         print(predictor.modalities.round(4).to_string(index=False))
     board = predictor.leaderboard()
     print(board[board.weight > 0][["name", "score", "weight", "folds", "fit_seconds"]].round(4).to_string(index=False))
-    if apart:
+    print(f"    {predictor.summary['validation']['scheme']}; " + "; ".join(notes(predictor)), flush=True)
+    for player in given.rivals if name in TEXTS else ():
+        began = time.monotonic()
+        if (theirs := rival(player, trial, train, test, target, given)) is not None:
+            print(f"    {theirs:.4f}  {time.monotonic() - began:.0f} s  {player}", flush=True)
+    if given.apart:
         groups = predictor.encode(test.head(2)).modalities
         plain = [c for c in train.columns if c != target and c not in groups]
         singles = [[g] if g in train.columns else plain for g in groups]
@@ -108,16 +140,23 @@ def play(name: str, seconds: float, apart: bool) -> None:
         print(f"    {'reached' if score >= trial.floor else 'MISSED'}: {score:.4f} against {trial.floor}", flush=True)
 
 
+def notes(predictor: Any) -> list[str]:
+    """Return what was said of the columns on reading."""
+    return [f["message"] for f in predictor.summary["findings"] if f["check"] in ("repaired column", "sources")]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("sets", nargs="*", metavar="SET", help=f"of {', '.join(TRIALS)}; all by default")
     parser.add_argument("--seconds", type=float, default=300.0)
+    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--apart", action="store_true")
+    parser.add_argument("--rivals", nargs="*", default=[], metavar="SCRIPT", help="scripts of rivals/")
     given = parser.parse_args()
     for name in given.sets or TRIALS:
         if name not in TRIALS:
             parser.error(f"no set named {name!r}; expected {', '.join(TRIALS)}")
-        play(name, given.seconds, given.apart)
+        play(name, given)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 """What noise, missing and broken modalities, and wrong labels cost: ours beside boosting and linear models.
 
-``python benchmarks/robustness.py [--seconds 60] [--seeds 3]``. Real digits (scikit-learn's) as four modalities: the
-noisy upper half, the noisy lower half, a weak bag of words, and 64 numbers of pure noise; 700 rows to learn from, 1,097
-to answer. Wanted: noise weighs at most .05 and costs less than half a point; a missing modality costs at most 60 % of
-what it costs boosting; half of the rows of one modality spoilt cost at most 5 points; a fifth of the labels wrong costs
-less than it costs each of the others.
+``python benchmarks/robustness.py [--seconds 60] [--seeds 3] [--threads 2]``. Real digits (scikit-learn's) as four
+modalities: the noisy upper half, the noisy lower half, a weak bag of words, and 64 numbers of pure noise; 700 rows to
+learn from, 1,097 to answer. Wanted: noise weighs at most .05 and costs less than half a point; a missing modality costs
+at most 60 % of what it costs boosting; half of the rows of one modality spoilt cost at most 5 points; a fifth of the
+labels wrong costs less than it costs each of the others.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ def digits(seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     return frame.iloc[order[:700]].reset_index(drop=True), frame.iloc[order[700:]].reset_index(drop=True)
 
 
-def ours(train: pd.DataFrame, seconds: float) -> Answer:
+def ours(train: pd.DataFrame, seconds: float, threads: int) -> Answer:
     from autoglm import AutoML
 
-    predictor = AutoML(seconds=seconds, metric="accuracy").fit(train, "digit")
+    predictor = AutoML(seconds=seconds, threads=threads, metric="accuracy").fit(train, "digit")
 
     def answer(frame: pd.DataFrame) -> Any:
         return predictor.predict(frame).to_numpy()
@@ -82,17 +82,20 @@ def simple(train: pd.DataFrame, model: Any, impute: bool) -> Answer:
     return lambda frame: whole.predict(matrix(frame))
 
 
-def heads(seconds: float) -> dict[str, Callable[[pd.DataFrame], Answer]]:
+def heads(seconds: float, threads: int) -> dict[str, Callable[[pd.DataFrame], Answer]]:
     """Return how each contestant is fitted."""
     from lightgbm import LGBMClassifier
     from sklearn.ensemble import RandomForestClassifier
     from sklearn.linear_model import LogisticRegression
 
+    shared: dict[str, Any] = {"n_jobs": threads, "random_state": 0}
     return {
-        "ours": lambda train: ours(train, seconds),
-        "concat + LightGBM": lambda train: simple(train, LGBMClassifier(n_jobs=2, verbose=-1, random_state=0), False),
+        "ours": lambda train: ours(train, seconds, threads),
+        "concat + LightGBM": lambda train: simple(
+            train, LGBMClassifier(n_jobs=threads, verbose=-1, random_state=0), False
+        ),
         "concat + logistic": lambda train: simple(train, LogisticRegression(C=0.02, max_iter=2000), True),
-        "concat + forest": lambda train: simple(train, RandomForestClassifier(300, n_jobs=2, random_state=0), True),
+        "concat + forest": lambda train: simple(train, RandomForestClassifier(300, **shared), True),
     }
 
 
@@ -104,7 +107,7 @@ def spoilt(test: pd.DataFrame, name: str, draw: np.random.Generator, swap: bool)
     return test.assign(**{name: [b if h else a for a, b, h in zip(test[name], other, half, strict=True)]})
 
 
-def play(seed: int, seconds: float, found: dict[str, dict[str, list[float]]]) -> None:
+def play(seed: int, seconds: float, threads: int, found: dict[str, dict[str, list[float]]]) -> None:
     """Fit all contestants on one draw and note how often they are right, in points."""
     train, test = digits(seed)
     draw = np.random.default_rng(seed + 100)
@@ -116,7 +119,7 @@ def play(seed: int, seconds: float, found: dict[str, dict[str, list[float]]]) ->
         "half of upper noise": spoilt(test, "upper", draw, False),
         "half of upper swapped": spoilt(test, "upper", draw, True),
     }
-    for name, fit in heads(seconds).items():
+    for name, fit in heads(seconds, threads).items():
         answer = fit(train)
         for case, frame in rows.items():
             found[name][case].append(100 * float(np.mean(answer(frame) == test["digit"])))
@@ -136,11 +139,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=2)
     given = parser.parse_args()
     found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     began = time.monotonic()
     for seed in range(given.seeds):
-        play(seed, given.seconds, found)
+        play(seed, given.seconds, given.threads, found)
     table = pd.DataFrame({name: {case: np.mean(v) for case, v in cases.items()} for name, cases in found.items()})
     print(
         f"percent right, mean of {given.seeds} draws ({time.monotonic() - began:.0f} s)\n{table.round(2).to_string()}\n"

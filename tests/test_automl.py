@@ -186,6 +186,17 @@ def test_thresholds_of_macro_f1_change_labels_for_the_better() -> None:
     assert macro(truth, tuned.task.encode(tuned.predict(frame))) > macro(truth, tuned.task.encode(plain))
 
 
+def test_with_few_groups_the_fits_that_answer_have_seen_all_of_them() -> None:
+    frame = table(rows=240)
+    predictor = AutoML(**QUICK | {"work": 20}).fit(frame, "y", groups=np.arange(240) % 3)
+    assert "learn from all groups" in predictor.summary["validation"]["scheme"]
+    for member in predictor.about["members"]:
+        assert [fit.rpartition("/")[2] for fit in member["fits"]] == ["1.0", "1.1", "1.2"]
+    assert predictor.evaluate(frame)["roc_auc"] > 0.8
+    many = AutoML(**QUICK | {"work": 20}).fit(frame, "y", groups=np.arange(240) % 30)
+    assert "0.0" in {fit.rpartition("/")[2] for member in many.about["members"] for fit in member["fits"]}
+
+
 def test_groups_stay_on_one_side_and_are_no_feature() -> None:
     draw = np.random.default_rng(5)
     who = draw.integers(0, 30, 300)

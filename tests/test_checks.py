@@ -157,6 +157,11 @@ class TestInputs:
         assert {f.column for f in named(run(frame), "identifier")} == {"order", "row"}
         assert not named(run(frame, {"order": "identifier", "row": "identifier"}), "identifier")
 
+    def test_names_of_files_are_no_identifiers(self):
+        frame = healthy().assign(file=[f"{i}.jpg" for i in range(ROWS)])
+        assert named(run(frame, {"file": "text"}), "identifier")
+        assert not named(run(frame, {"file": "image"}), "identifier")
+
     def test_free_text_is_no_identifier(self):
         frame = healthy().assign(review=[f"I liked number {i} very much" for i in range(ROWS)])
         assert not named(run(frame), "identifier")

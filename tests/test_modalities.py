@@ -67,6 +67,8 @@ def test_a_row_that_lacks_one_is_answered_by_the_others(predictor: Predictor) ->
     assert whole > 0.93
     for name in ("upper", "lower", "words"):
         assert _right(predictor, TEST.assign(**{name: None})) > whole - 0.15
+    assert predictor.about["substitute"]["modalities"] == ["upper", "lower", "words"], "noise is not missed"
+    assert _right(predictor, TEST.assign(noise=None)) > whole - 0.03
     nothing = predictor.predict(TEST.assign(upper=None, lower=None, words=None, noise=None))
     assert nothing.nunique() == 1
 

@@ -34,7 +34,9 @@ from autoglm.engine.run import Event, Progress, Run
 from autoglm.engine.schedule import waves
 from autoglm.finish import findings, finish
 from autoglm.predictor import Predictor
+from autoglm.prep import sources
 from autoglm.prep.gate import Gate, gates
+from autoglm.prep.sources import Sources
 from autoglm.progress import shown
 
 LONG_CELLS = 6_000_000  # rows x features from which one worker with all threads replaces one a thread
@@ -57,6 +59,7 @@ class Table:
     time: NDArray[Any] | None
     dropped: int
     notes: tuple[str, ...]
+    sources: Sources | None = None
     gates: tuple[Gate, ...] = ()
 
 
@@ -130,7 +133,9 @@ class AutoML:
             Name of the column to predict.
         groups
             Name of a column (or array, shape (n_rows,)) whose equal values must not be split between training
-            and judging rows: patients, customers, sites. A named column is not used as a feature.
+            and judging rows: patients, customers, sites. A named column is not used as a feature. None: where the
+            names of images or sounds plainly tell who or what they come from (see `autoglm.prep.sources`), that; False:
+            every row stands alone.
         time
             Name of a column (or array) of moments: models are judged on later rows than they learned from.
         started
@@ -209,6 +214,7 @@ class AutoML:
         keep = ~here
         kept, goal = (rows[keep], given[keep]) if here.any() else (rows, given)
         task = infer(goal, target, self.task)
+        groups, alone = (None, True) if groups is False else (groups, False)
         left_out = {target, *(name for name in (groups,) if isinstance(name, str))}
         names = [name for name in rows.columns if name not in left_out]
         if not names:
@@ -221,20 +227,26 @@ class AutoML:
         columns = [column(kept[name], self.files or rows.attrs.get("folder")) for name in names]
         kinds = [encoders.choose(c, self.kinds) for c in columns]
         until = budget.started + LOOKING * budget.seconds if budget.timed else float("inf")
-        columns = encoders.within(columns, kinds, until, budget.threads, Seed(self.seed))
-        fitted = encoders.encode(columns, kinds, Seed(self.seed))
+        seen = encoders.within(columns, kinds, until, budget.threads, Seed(self.seed))
+        fitted = encoders.encode(seen, kinds, Seed(self.seed))
+        features, goals = encoders.assemble(seen, fitted), task.encode(goal)
+        grouped = _vector(groups, rows, "groups", keep)
+        found = None
+        if grouped is None and time is None and not alone:
+            found = sources.find(columns, kinds, features, goals, task, Seed(self.seed))
         return Table(
             task=task,
             metric=metric_for(task, self.metric),
-            columns=columns,
+            columns=seen,
             kinds=kinds,
             encodings=fitted,
-            features=encoders.assemble(columns, fitted),
-            target=task.encode(goal),
-            groups=_vector(groups, rows, "groups", keep),
+            features=features,
+            target=goals,
+            groups=found.codes if found else grouped,
             time=_vector(time, rows, "time", keep),
             dropped=int(here.sum()),
             notes=(*rows.attrs.get("notes", ()), *_repaired(written, given)),
+            sources=found,
         )
 
     def _prepare(

@@ -51,8 +51,9 @@ def finish(run: Run, table: Table, folder: Path, identity: dict[str, Any], found
     microseconds = {n: _microseconds(race, n) for n in blend.weights} if run.budget.timed else {}
     limit = pruning.LIMIT * race.task.scores
     weights = pruning.prune(blend.weights, microseconds, _judge(race, blend.weights), limit)
-    counts = pruning.trim(weights, {n: len(race.fits[n]) for n in weights}, microseconds, limit)
-    kept = {n: sorted(race.fits[n])[:count] for n, count in counts.items()}  # the first folds first
+    answering = {n: race.answering(n) for n in weights}
+    counts = pruning.trim(weights, {n: len(fits) for n, fits in answering.items()}, microseconds, limit)
+    kept = {n: answering[n][:count] for n, count in counts.items()}
     substitute = _substitute(run, table, kept)
     margins, here = race.blended(weights)
     temperature = calibration.temperature(margins[here], race.target[here], race.task)
@@ -179,12 +180,12 @@ def _background(run: Run, table: Table, folder: Path) -> list[Path]:
 
 def _substitute(run: Run, table: Table, kept: dict[str, list[tuple[int, int]]]) -> dict[str, Any] | None:
     """Name the member that answers rows which lack a modality, and have its fits kept."""
-    race, modalities = run.race, substitutes.needed(table.features)
+    race, modalities = run.race, substitutes.needed(table.features, _shares(run.race))
     names = [n for n in race.begun if race.candidates[n].learner == substitutes.LEARNER]
     if not modalities or not names:
         return None
     name = max(names, key=lambda n: (race.done(n), -race.error(n)))
-    folds = kept.setdefault(name, sorted(race.fits[name])[: race.splits.count])
+    folds = kept.setdefault(name, race.answering(name)[: race.splits.count])
     fits = [f"members/{name}/{r}.{k}" for r, k in folds]
     return {"learner": substitutes.LEARNER, "fits": fits, "modalities": modalities, "name": name}
 
@@ -343,6 +344,9 @@ def findings(table: Table) -> list[checks.Finding]:
     """Return what the checks of the data say, and what was repaired on reading."""
     kinds = {c.name: k for c, k in zip(table.columns, table.kinds, strict=True)}
     found = checks.findings(table.columns, kinds, table.target, table.task, table.groups, table.time, table.dropped)
+    if table.sources is not None:
+        cure = "if new rows will be of these same sources, say groups=False (--no-groups)"
+        found.append(checks.Finding("sources", "warning", table.sources.told, table.sources.column, cure))
     return [*found, *(checks.Finding("reading", "warning", n, None, "") for n in table.notes)]
 
 

@@ -1,4 +1,5 @@
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,22 @@ def test_equal_content_has_an_equal_digest(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(media, "_HASHED", 2)
     (tmp_path / "b").write_bytes(b"sample")
     assert media.digest(tmp_path / "a") != media.digest(tmp_path / "b")
+
+
+def test_a_file_is_hashed_once_and_again_when_it_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[Path] = []
+    hashed = media._read
+    monkeypatch.setattr(media, "_read", lambda source: read.append(source) or hashed(source))
+    monkeypatch.setattr(media, "_FRESH", 0.0)
+    file = tmp_path / "sound.wav"
+    file.write_bytes(b"one")
+    assert media.digest(file) == media.digest(file) == media.digest(b"one") and len(read) == 1
+    time.sleep(0.03)
+    file.write_bytes(b"two")
+    assert media.digest(file) == media.digest(b"two") and len(read) == 2
+    monkeypatch.setattr(media, "_FRESH", 60.0)
+    file.write_bytes(b"six")
+    assert media.digest(file) == media.digest(file) == media.digest(b"six") and len(read) == 4
 
 
 def test_bytes_that_are_text_are_not_binary() -> None:

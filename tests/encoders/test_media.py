@@ -15,7 +15,7 @@ from autoglm import encoders
 from autoglm.core.columns import Column, column
 from autoglm.core.seed import Seed
 from autoglm.encoders import image
-from autoglm.prep import pixels, sound
+from autoglm.prep import media, pixels, sound
 from autoglm.testing.encoders import check_encoding, sample_columns
 
 DRAW = np.random.default_rng(5)
@@ -162,12 +162,19 @@ def test_the_network_does_not_look_where_there_is_no_time_for_all() -> None:
     assert len(encoding.outputs) == len(pixels.NAMES)
 
 
+def test_a_network_has_half_as_long_again() -> None:
+    until = time.monotonic() + 10
+    assert until + 4.9 < media.longer(until) <= until + 5
+    assert media.longer(float("inf")) == float("inf")
+    assert media.longer(time.monotonic() - 3) <= time.monotonic()
+
+
 def test_without_the_extra_the_cure_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "efficientnet_lite_pytorch", None)
     monkeypatch.delitem(sys.modules, "autoglm.prep.vision", raising=False)
     monkeypatch.delattr("autoglm.prep.vision", raising=False)
-    image._network.cache_clear()
+    image.network.cache_clear()
     seen, encoding = fitted("image", _pictures(4))
-    image._network.cache_clear()
+    image.network.cache_clear()
     assert "pip install 'open-autoglm[pretrained]'" in seen.notes[-1]
     assert len(encoding.outputs) == len(pixels.NAMES)

@@ -72,3 +72,17 @@ def test_few_moments_make_few_folds_none_of_them_empty() -> None:
         assert len(held) == 30 and time[train].max() < time[held].min()
     with pytest.raises(DataError, match="too few different moments"):
         splits.make(np.arange(90) % 2, BINARY, Seed(1), time=np.ones(90))
+
+
+def test_with_few_groups_the_models_that_answer_learn_from_all() -> None:
+    groups, target = np.arange(240) % 3, np.arange(240) // 3 % 2
+    made = splits.make(target, BINARY, Seed(1), groups=groups)
+    assert made.teaching and made.judging == 1 and len(made.parts) == 2
+    for fold in range(made.count):
+        train, held = made.rows(1, fold)
+        assert set(groups[train]) == {0, 1, 2} and len(train) == 210 and len(held) == 30
+        assert not set(train) & set(held)
+        train, held = made.rows(0, fold)
+        assert not set(groups[train]) & set(groups[held])
+    many = splits.make(target, BINARY, Seed(1), groups=np.arange(240) % 8)
+    assert not many.teaching and many.judging == len(many.parts)

@@ -53,3 +53,35 @@ def test_a_row_without_anything_gets_the_shares_of_the_classes() -> None:
         nothing = nothing.without(name)
     share = train.target.mean()
     assert model.predict(nothing)[:, 0] == pytest.approx(np.log(share / (1 - share)), abs=0.02)
+
+
+def test_experts_are_judged_on_groups_that_they_have_not_seen() -> None:
+    """What tells a group alone is worthless in new ones: with groups it weighs less than by random parts."""
+    draw = np.random.default_rng(8)
+    group = np.arange(600) % 12
+    target = draw.integers(0, 2, 12)[group]  # each group has one target: whoever knows the group knows the answer
+    target = np.where(draw.random(600) < 0.1, 1 - target, target)
+    mark = 3.0 * draw.normal(size=(12, 8))[group] + 0.1 * draw.normal(size=(600, 8))
+    hint = (2 * target - 1)[:, None] + 2.0 * draw.normal(size=(600, 2))
+    outputs = (
+        *(Output(f"mark.{i}", "mark", modality="embedding", embedded=True) for i in range(8)),
+        *(Output(f"hint.{i}", "hint", modality="embedding", embedded=True) for i in range(2)),
+    )
+    features = Features(np.hstack([mark, hint]).astype(np.float32), outputs)
+    shares = {}
+    for name, groups in (("random", None), ("whole", group)):
+        sample = Sample(features, target, groups)
+        shares[name] = Learner().fit(sample, sample, BINARY, Limits(seed=Seed(1))).shares
+    assert shares["random"]["mark"] > 0.5 > shares["whole"]["mark"]
+    assert shares["whole"]["hint"] > 0.6
+
+
+@pytest.mark.parametrize("task", [BINARY, VALUE])
+def test_a_table_that_is_the_same_in_all_rows_of_a_group_is_no_failure(task: Task) -> None:
+    sample = _sample(200, task)
+    group = np.arange(200) % 2
+    dense = np.column_stack([sample.features.dense, group]).astype(np.float32)
+    features = Features(dense, (*sample.features.outputs, Output("who", "who", cardinality=2)))
+    grouped = Sample(features, sample.target, group)
+    model = Learner().fit(grouped, grouped, task, Limits(seed=Seed(1)))
+    assert model.shares["table"] < 0.05 and model.shares["clear"] > 0.5

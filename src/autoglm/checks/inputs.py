@@ -10,13 +10,16 @@ from autoglm.checks.names import is_group, is_identifier
 from autoglm.core.columns import Column
 from autoglm.core.errors import listing
 
+FILES = ("image", "audio")  # kinds whose cells are names of files, another in each row, and are looked into
+
 
 def identifiers(data: Data) -> list[Finding]:
     """Name columns that are learned from though they have another value in every row."""
     if len(data) < 20:
         return []
     rows = sample(len(data))
-    return gather([_identifier(c) for c in data.used if _like_identifier(c, rows)])
+    plain = (c for c in data.used if data.kinds.get(c.name) not in FILES)
+    return gather([_identifier(c) for c in plain if _like_identifier(c, rows)])
 
 
 def _like_identifier(column: Column, rows: NDArray[np.intp]) -> bool:
@@ -76,7 +79,7 @@ def groups(data: Data) -> list[Finding]:
         number = len(np.unique(data.groups))
         if number >= 5:
             return []
-        message = f"groups= has {number} distinct values, expected at least 5: the score is vague"
+        message = f"the rows come in {number} groups, expected at least 5: the score is vague"
         return [Finding("groups", "warning", message, None, "use a finer group, or more groups")]
     named = [c for c in data.columns if c.storage in ("text", "number") and is_group(c.name)]
     return gather([f for c in named[:20] for f in _group(c)])

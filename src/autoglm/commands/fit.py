@@ -48,6 +48,7 @@ def _kinds(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...
 )
 @click.option("--task", type=click.Choice(["binary", "multiclass", "regression"]), help="Found out unless given.")
 @click.option("--groups", metavar="COLUMN", help="Rows of one value (patient, customer) are never split.")
+@click.option("--no-groups", is_flag=True, help="Look for no groups in the names of images and sounds.")
 @click.option("--time", metavar="COLUMN", help="Judge on later rows than were learned from.")
 @click.option(
     "--kind", multiple=True, callback=_kinds, metavar="COLUMN=KIND", help="What a column is. Repeat for more."
@@ -96,6 +97,8 @@ def command(train: Path, **given: Any) -> None:
     started = time.monotonic()
     from autoglm.core.reading import read
 
+    if given["groups"] and given["no_groups"]:
+        raise click.UsageError("--groups and --no-groups cannot both be given")
     if given["target"] is None and not train.is_dir():
         raise click.MissingParameter(param_hint="'--target'", param_type="option")
     given["target"] = given["target"] or "class"
@@ -156,7 +159,8 @@ def _fit(train: Path, frame: pd.DataFrame, given: Mapping[str, Any], started: fl
             fresh=given["fresh"],
             progress=progress,
         )
-        predictor = recipe.fit(frame, given["target"], groups=given["groups"], time=given["time"], started=started)
+        groups = False if given["no_groups"] else given["groups"]
+        predictor = recipe.fit(frame, given["target"], groups=groups, time=given["time"], started=started)
     return predictor, _interrupted(heard)
 
 

@@ -6,6 +6,8 @@ import hashlib
 import os
 import re
 import stat
+import time
+from functools import lru_cache
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -25,6 +27,7 @@ _STARTS = {
 }
 _WITHIN = {b"WEBP": "image", b"WAVE": "audio", b"AIFF": "audio", b"AIFC": "audio"}  # bytes 8 to 12 of RIFF and FORM
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+_FRESH = 0.1  # seconds: a file that has just been written may change again without another time
 _HASHED = 64 * 2**20  # bytes of a file that are hashed, with its size: an hour of sound is not read twice
 
 
@@ -101,18 +104,30 @@ def digest(source: Path | bytes) -> bytes:
     DataError
         The file cannot be read.
     """
-    found = hashlib.blake2b(digest_size=DIGEST)
     if isinstance(source, bytes):
-        found.update(source)
-        return found.digest()
+        return hashlib.blake2b(source, digest_size=DIGEST).digest()
     try:
-        with open(source, "rb", buffering=0) as file:
-            size = os.fstat(file.fileno()).st_size
-            found.update(file.read(min(size, _HASHED)))
-            if size > _HASHED:
-                found.update(str(size).encode())
+        about = source.stat()
+        if time.time() - max(about.st_mtime, about.st_ctime) < _FRESH:
+            return _read(source)
+        return _read_once(source, about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns)
     except OSError as error:
         raise DataError(f"{source}: cannot be read ({error.strerror or error})") from error
+
+
+@lru_cache(maxsize=100_000)
+def _read_once(source: Path, *about: int) -> bytes:
+    """Hash a file that is asked for at every step of a fit; `about` changes when it does."""
+    return _read(source)
+
+
+def _read(source: Path) -> bytes:
+    found = hashlib.blake2b(digest_size=DIGEST)
+    with open(source, "rb", buffering=0) as file:
+        size = os.fstat(file.fileno()).st_size
+        found.update(file.read(min(size, _HASHED)))
+        if size > _HASHED:
+            found.update(str(size).encode())
     return found.digest()
 
 

@@ -44,7 +44,7 @@ class Audio:
         """The numbers of `sound.NAMES`, then directions of the network."""
         if not self.read:
             return ()
-        plain = [Output(f"{self.name}.{part}", self.name, modality="audio") for part in _summary().names]
+        plain = [Output(f"{self.name}.{part}", self.name, modality="audio") for part in classical().names]
         heard = [f"{self.name}.network{i + 1}" for i in range(self.directions.count)]
         return (*plain, *(Output(name, self.name, modality="audio", embedded=True) for name in heard))
 
@@ -57,17 +57,17 @@ class Audio:
         """Encode rows; what cannot be read becomes missing."""
         if not self.read:
             return Block(np.empty((len(column), 0), dtype=np.float32))
-        dense = media.rows(column, _summary())
+        dense = media.rows(column, classical())
         if self.directions.count:
-            dense = np.hstack([dense, self.directions.turn(media.rows(column, _network()))])
+            dense = np.hstack([dense, self.directions.turn(media.rows(column, network()))])
         return Block(dense)
 
     def describe(self) -> str:
         """Say what is done."""
         if not self.read:
             return "left out: no sound could be read"
-        network = f"{self.directions.count} directions of a speech embedding" if self.directions.count else "no network"
-        return f"sound: bands of frequency, level, beginning and end, pulses, pitch, parts in order; {network}"
+        seen = f"{self.directions.count} directions of a speech embedding" if self.directions.count else "no network"
+        return f"sound: bands of frequency, level, beginning and end, pulses, pitch, parts in order; {seen}"
 
     def state(self) -> State:
         """Return what `restore` needs."""
@@ -86,26 +86,29 @@ def claims(column: Column) -> float:
 
 def within(column: Column, until: float, threads: int, seed: Seed) -> Column:
     """Listen to as many sounds as there is time for; let the network listen where it can listen to all of them."""
-    seen = media.within(column, _summary(), until, threads, seed)
-    return media.looked(seen, _network, until, threads, seed, hint=False)
+    longer = media.longer(until)
+    seen = media.within(column, classical(), until, threads, seed)
+    return media.looked(seen, network, longer, threads, seed, hint=False)
 
 
 def fit(column: Column, seed: Seed) -> Audio:
     """See whether there is anything to read, and find the directions where the network has heard every row."""
-    if not media.any_read(column, _summary()):
+    if not media.any_read(column, classical()):
         return Audio(column.name, False)
-    return Audio(column.name, True, media.found(column, _network, seed))
+    return Audio(column.name, True, media.found(column, network, seed))
 
 
 @lru_cache(maxsize=1)
-def _summary() -> media.Summary:
+def classical() -> media.Summary:
+    """Return how the numbers that need no network are made: bands, length, beginning and parts."""
     from autoglm.prep import sound  # soundfile is an extra: only who has sounds needs it
 
     return media.Summary("audio", sound.VERSION, sound.NAMES, lambda one: sound.features([one])[0])
 
 
 @lru_cache(maxsize=1)
-def _network() -> media.Summary:
+def network() -> media.Summary:
+    """Return how what the speech embedding hears is made; raises MissingExtraError where it is not installed."""
     from autoglm.prep import hearing  # an extra of its own
 
     return media.Summary("audio", hearing.VERSION, hearing.NAMES, hearing.features)

@@ -44,7 +44,7 @@ class Image:
         """The numbers of `pixels.NAMES`, then directions of the network."""
         if not self.read:
             return ()
-        plain = [Output(f"{self.name}.{part}", self.name, modality="image") for part in _pixels().names]
+        plain = [Output(f"{self.name}.{part}", self.name, modality="image") for part in classical().names]
         seen = [f"{self.name}.network{i + 1}" for i in range(self.directions.count)]
         return (*plain, *(Output(name, self.name, modality="image", embedded=True) for name in seen))
 
@@ -57,17 +57,17 @@ class Image:
         """Encode rows; what cannot be read becomes missing."""
         if not self.read:
             return Block(np.empty((len(column), 0), dtype=np.float32))
-        dense = media.rows(column, _pixels())
+        dense = media.rows(column, classical())
         if self.directions.count:
-            dense = np.hstack([dense, self.directions.turn(media.rows(column, _network()))])
+            dense = np.hstack([dense, self.directions.turn(media.rows(column, network()))])
         return Block(dense)
 
     def describe(self) -> str:
         """Say what is done."""
         if not self.read:
             return "left out: no image could be read"
-        network = f"{self.directions.count} directions of EfficientNet-Lite0" if self.directions.count else "no network"
-        return f"image: coarse colours, directions of edges, mean and spread of each colour; {network}"
+        seen = f"{self.directions.count} directions of EfficientNet-Lite0" if self.directions.count else "no network"
+        return f"image: coarse colours, directions of edges, mean and spread of each colour; {seen}"
 
     def state(self) -> State:
         """Return what `restore` needs."""
@@ -86,26 +86,29 @@ def claims(column: Column) -> float:
 
 def within(column: Column, until: float, threads: int, seed: Seed) -> Column:
     """Look at as many images as there is time for; let the network look where it can look at all of them."""
-    seen = media.within(column, _pixels(), until, threads, seed)
-    return media.looked(seen, _network, until, threads, seed)
+    longer = media.longer(until)
+    seen = media.within(column, classical(), until, threads, seed)
+    return media.looked(seen, network, longer, threads, seed)
 
 
 def fit(column: Column, seed: Seed) -> Image:
     """See whether there is anything to read, and find the directions where the network has seen every row."""
-    if not media.any_read(column, _pixels()):
+    if not media.any_read(column, classical()):
         return Image(column.name, False)
-    return Image(column.name, True, media.found(column, _network, seed))
+    return Image(column.name, True, media.found(column, network, seed))
 
 
 @lru_cache(maxsize=1)
-def _pixels() -> media.Summary:
+def classical() -> media.Summary:
+    """Return how the numbers that need no network are made: colours and edges."""
     from autoglm.prep import pixels  # Pillow is an extra: only who has images needs it
 
     return media.Summary("image", pixels.VERSION, pixels.NAMES, lambda image: pixels.features([image])[0])
 
 
 @lru_cache(maxsize=1)
-def _network() -> media.Summary:
+def network() -> media.Summary:
+    """Return how what EfficientNet-Lite0 sees is made; raises MissingExtraError where it is not installed."""
     from autoglm.prep import vision  # so is PyTorch
 
     return media.Summary("image", vision.VERSION, vision.NAMES, vision.features, vision.alone)

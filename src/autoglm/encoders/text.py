@@ -107,7 +107,7 @@ class Text:
                 dense[i, n_themes:] = _measures(text)
         tokens = None
         if self.directions.count:
-            dense = np.hstack([dense, self.directions.turn(media.rows(column, _network()))])
+            dense = np.hstack([dense, self.directions.turn(media.rows(column, network()))])
             tokens = _tokens(column)
         return Block(dense, sparse if self.vocabulary else None, tokens)
 
@@ -149,7 +149,7 @@ def claims(column: Column) -> float:
 
 def within(column: Column, until: float, threads: int, seed: Seed) -> Column:
     """Let a language model read the texts, where it is installed and can read all of them in time."""
-    read = media.looked(column.astext(), _network, until, threads, seed, hint=False)
+    read = media.looked(column.astext(), network, until, threads, seed, hint=False)
     return replace(column, notes=read.notes)
 
 
@@ -165,11 +165,12 @@ def fit(column: Column, seed: Seed) -> Text:
     frequency = np.array([counts[t] for t in vocabulary], dtype=np.float64)
     weights = (np.log((1 + len(texts)) / (1 + frequency)) + 1).astype(np.float32)
     sparse = _weighted(texts[:THEME_ROWS], grams, {t: i for i, t in enumerate(vocabulary)}, weights)
-    return Text(column.name, grams, vocabulary, weights, _themes(sparse, seed), media.found(column, _network, seed))
+    return Text(column.name, grams, vocabulary, weights, _themes(sparse, seed), media.found(column, network, seed))
 
 
 @lru_cache(maxsize=1)
-def _network() -> media.Summary:
+def network() -> media.Summary:
+    """Return how what MiniLM reads is made; raises MissingExtraError where it is not installed."""
     from autoglm.prep import sentences  # PyTorch and the model are an extra
 
     return media.Summary("text", sentences.VERSION, sentences.NAMES, sentences.features, sentences.alone, media.written)

@@ -125,7 +125,9 @@ class Journal:
         features.save(self.data)
         write_array(self.data / "target.npy", target)
         write_array(self.data / "parts.npy", splits.parts)
-        about = asdict(task) | {"count": splits.count, "ordered": splits.ordered}
+        if splits.groups is not None:
+            write_array(self.data / "groups.npy", splits.groups)
+        about = asdict(task) | {"count": splits.count, "ordered": splits.ordered, "grouped": splits.groups is not None}
         write_json(self.data / "task.json", about | {"classes": list(range(len(task.classes)))})
 
     def place(self, candidate: Candidate, repeat: int, fold: int) -> Path:

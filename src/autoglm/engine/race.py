@@ -57,6 +57,8 @@ class Race:
         if (fit.repeat, fit.fold) in self.fits[name]:
             return
         self.fits[name][fit.repeat, fit.fold] = fit
+        if fit.repeat >= self.splits.judging:
+            return
         if name not in self._sums:
             exact = np.float64 if len(self.splits.parts) > 1 else np.float32  # sums in any order are the same
             self._sums[name] = np.zeros((len(self.target), self.task.scores), dtype=exact)
@@ -68,6 +70,11 @@ class Race:
     def done(self, name: str, repeat: int = 0) -> int:
         """Return how many folds of a repeat are finished."""
         return sum(r == repeat for r, _ in self.fits.get(name, {}))
+
+    def answering(self, name: str) -> list[tuple[int, int]]:
+        """Return the fits (repeat, fold) of a candidate that are to answer new rows, the first folds first."""
+        taught = sorted(key for key in self.fits[name] if key[0] >= self.splits.judging)
+        return taught or sorted(self.fits[name])
 
     def margins(self, name: str, rows: slice | NDArray[np.intp] = slice(None)) -> Margins:
         """Out-of-fold margins of some rows (positions; all by default), averaged over repeats, shape (n, scores)."""

@@ -3,6 +3,7 @@
 1. The safety net on the first folds: linear, small boosting, forest.
 2. The portfolio on the first folds.
 3. The missing folds of all but the hopeless, best first.
+   With few groups, members are also fitted on rows of all groups: these fits answer, the others judge.
 4. Search: an Optuna sampler's candidates on the first folds, all folds for those that help; on short
    tables in turn with further partitions of the members, which steadies choice and answer.
 
@@ -65,8 +66,12 @@ def waves(race: Race, features: Features, allowed: list[str], search: str) -> It
     entries = [race.add(c) for c in planned]
     screen = _screen(race)
     yield [Fold(n, 0, k, _share(race, n), "portfolio") for k in range(screen) for n in [*entries, *race.net]]
+    if race.splits.teaching:
+        yield _again(race, race.splits.judging)
     while wave := _complete(race, [*entries, *race.net]):
         yield wave
+    if race.splits.teaching:  # members may be others now
+        yield _again(race, race.splits.judging)
     if search == "none":
         return
     limit = 12 if rows < 500 else 30 if rows < 2500 else 200

@@ -12,6 +12,7 @@ from autoglm.core.errors import DataError
 from autoglm.core.seed import Seed
 from autoglm.core.task import Task
 
+FEW_GROUPS, ASIDE = 8, 8  # groups below which models that answer learn from all of them, but for one row of `ASIDE`
 REPEATS = 5  # different partitions at most; later ones only for short tables with time left
 
 
@@ -29,12 +30,24 @@ class Splits:
         Time order: fold k trains on earlier rows only.
     scheme
         A sentence for the report.
+    groups
+        Codes of what stays together, shape (n_rows,); None where rows stand alone.
+    teaching
+        Whether the last partition is there for the models that answer, and judges nothing: with few groups each fold of
+        the others lacks a large part of what there is to learn.
     """
 
     parts: NDArray[np.int16]
     count: int
     ordered: bool
     scheme: str
+    groups: NDArray[np.intp] | None = None
+    teaching: bool = False
+
+    @property
+    def judging(self) -> int:
+        """Partitions whose answers to held out rows count."""
+        return len(self.parts) - self.teaching
 
     def rows(self, repeat: int, fold: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Return (training rows, judging rows) of a fold, as sorted positions."""
@@ -108,7 +121,7 @@ def _grouped(groups: NDArray[Any], target: NDArray[Any], task: Task, seed: Seed)
     if len(names) < 2:
         raise DataError("groups= has a single value: expected at least two groups, or leave groups out")
     count = min(_count(len(target)), len(names))
-    repeats = REPEATS if len(target) <= 5000 else 1
+    repeats = REPEATS if len(target) <= 5000 and count < len(names) else 1  # a fold for each group: only one way
     sizes = np.bincount(codes)
     parts = np.empty((repeats, len(codes)), dtype=np.int16)
     for r in range(repeats):
@@ -118,7 +131,12 @@ def _grouped(groups: NDArray[Any], target: NDArray[Any], task: Task, seed: Seed)
             home[group] = np.argmin(load + generator.random(count) * 1e-3)
             load[home[group]] += sizes[group]
         parts[r] = home[codes]
-    return Splits(parts, count, False, f"{count} folds of whole groups ({len(names)} groups)")
+    scheme = f"{count} folds of whole groups ({len(names)} groups)"
+    if len(names) >= FEW_GROUPS:
+        return Splits(parts, count, False, scheme, codes)
+    dealt = _stratified(target, task, max(ASIDE, count), seed.child("teaching"))
+    parts = np.vstack([parts, np.where(dealt < count, dealt, -1)[None, :]]).astype(np.int16)
+    return Splits(parts, count, False, f"{scheme}; the models that answer learn from all groups", codes, True)
 
 
 def _forward(time: NDArray[Any]) -> Splits:

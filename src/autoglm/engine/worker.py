@@ -50,7 +50,8 @@ def data(folder: str) -> Data:
     place = Path(folder)
     about = read_json(place / "task.json")
     task = Task(about["kind"], about["target"], tuple(about["classes"]))
-    splits = Splits(np.load(place / "parts.npy"), about["count"], about["ordered"], "")
+    groups = np.load(place / "groups.npy") if about["grouped"] else None
+    splits = Splits(np.load(place / "parts.npy"), about["count"], about["ordered"], "", groups)
     return Data(Features.load(place), np.load(place / "target.npy"), splits, task)
 
 
@@ -64,8 +65,9 @@ def fit(job: dict[str, Any]) -> dict[str, Any]:
     if candidate.rows:
         train = seed.child("sample").sample(train, candidate.rows)
     limits = Limits(job["seconds"] or float("inf"), job["threads"], seed, job["loss"], started)
-    held = Sample(run.features.take(judged), run.target[judged])
-    model = learner.fit(Sample(run.features.take(train), run.target[train]), held, run.task, limits)
+    whole = Sample(run.features, run.target, run.splits.groups)
+    held = whole.take(judged)
+    model = learner.fit(whole.take(train), held, run.task, limits)
     fitted = time.monotonic()
     margins = model.predict(held.features, job["threads"])
     if not np.isfinite(margins).all():

@@ -43,10 +43,13 @@ class Sample:
         n rows.
     target
         int64 class codes or float64 values, shape (n,).
+    groups
+        Codes of what must not be split between learning and judging rows, shape (n,); None where rows stand alone.
     """
 
     features: Features
     target: NDArray[Any]
+    groups: NDArray[Any] | None = None
 
     def __len__(self) -> int:
         return len(self.target)
@@ -55,8 +58,28 @@ class Sample:
         """Return a random part of `most` rows; itself where there are no more."""
         if len(self) <= most:
             return self
-        rows = seed.sample(np.arange(len(self)), most)
-        return type(self)(self.features.take(rows), self.target[rows])
+        return self.take(seed.sample(np.arange(len(self)), most))
+
+    def take(self, rows: NDArray[np.intp]) -> Self:
+        """Return the given rows (positions)."""
+        groups = None if self.groups is None else self.groups[rows]
+        return type(self)(self.features.take(rows), self.target[rows], groups)
+
+    def parts(self, count: int, seed: Seed) -> NDArray[np.intp]:
+        """Deal the rows out to at most `count` parts, shape (n,): whole groups where there are two or more."""
+        names, codes = np.unique([] if self.groups is None else self.groups, return_inverse=True)
+        if len(names) < 2:
+            return seed.generator().permutation(len(self)) % min(count, len(self))
+        sizes, order = np.bincount(codes), seed.generator().permutation(len(names))
+        load, home = np.zeros(min(count, len(names))), np.empty(len(names), dtype=np.intp)
+        for group in order[np.argsort(-sizes[order], kind="stable")]:  # the largest first, to the emptiest part
+            home[group] = load.argmin()
+            load[home[group]] += sizes[group]
+        return home[codes]
+
+    def meets(self, other: Self) -> bool:
+        """Whether rows of one group are in both: what suits the other's rows need not suit new groups."""
+        return self.groups is not None and other.groups is not None and bool(np.isin(other.groups, self.groups).any())
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import optuna
 
 MOST_BASIS = 3000  # hinge columns; wider tables stay linear
+INNER = 4  # parts in which the penalty is chosen where rows of one group are on both sides
 MOST_CELLS = 10_000_000  # rows x columns that one fit looks at; longer tables are sampled
 
 
@@ -49,12 +50,11 @@ class Learner:
         prepared, matrix = tabular.fit(train.features, train.target, task, limits.seed, sparse=sparse)
         knots = _knots(matrix, self.knots)
         basis, held = _expand(matrix, knots), _expand(prepared.transform(valid.features), knots)
-        target = train.target
-        if task.kind == "regression":
-            steps = penalised.ridge(basis, target, self.strength)
+        if train.meets(valid):
+            weights = _by_groups(basis, train, task, self.strength, limits)
         else:
-            steps = penalised.logistic(basis, target, task, self.strength)
-        weights = _best(steps, lambda w: _loss(held, valid.target, w, task), limits)
+            steps = _path(basis, train.target, task, self.strength)
+            weights = _best(steps, lambda w: _loss(held, valid.target, w, task), limits)
         return Model(prepared, knots, *weights, _means(basis))
 
     @classmethod
@@ -75,7 +75,35 @@ def _sampled(train: Sample, rows: int, limits: Limits) -> Sample:
     if len(train) <= rows:
         return train
     some = np.sort(limits.seed.child("rows").generator().choice(len(train), rows, replace=False))
-    return Sample(train.features.take(some), train.target[some])
+    return train.take(some)
+
+
+def _path(basis: Any, target: NDArray[Any], task: Task, strength: float) -> Iterator[Weights]:
+    if task.kind == "regression":
+        return penalised.ridge(basis, target, strength)
+    return penalised.logistic(basis, target, task, strength)
+
+
+def _by_groups(basis: Any, train: Sample, task: Task, strength: float, limits: Limits) -> Weights:
+    """Choose the penalty on groups that inner models have not seen, and fit with it on all rows."""
+    parts = train.parts(INNER, limits.seed.child("parts"))
+    count = int(parts.max()) + 1
+    errors: list[list[float]] = []
+    for part in range(count):
+        learned, judged = parts != part, parts == part
+        errors.append([])
+        for weights in _path(basis[learned], train.target[learned], task, strength):
+            errors[-1].append(_loss(basis[judged], train.target[judged], weights, task))
+            if limits.over(0.6 * (part + 1) / count):
+                break
+    several = [found for found in errors if len(found) > 1] or errors  # one: a part of a single class, or no time
+    common = min(map(len, several))
+    best = int(np.mean([found[:common] for found in several], axis=0).argmin())
+    for i, weights in enumerate(_path(basis, train.target, task, strength)):
+        last = weights
+        if i == best or limits.over(0.8):
+            break
+    return last
 
 
 def _best(steps: Iterator[Weights], loss: Callable[[Weights], float], limits: Limits) -> Weights:

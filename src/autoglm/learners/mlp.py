@@ -292,7 +292,7 @@ def _inner(train: Sample, limits: Limits) -> tuple[Sample, Sample]:
     """Split a random part off the training rows."""
     order = limits.seed.child("inner").generator().permutation(len(train))
     parts = order[int(INNER * len(train)) :], order[: int(INNER * len(train))]
-    first, second = (Sample(train.features.take(rows), train.target[rows]) for rows in parts)
+    first, second = (train.take(rows) for rows in parts)
     return first, second
 
 

@@ -58,7 +58,7 @@ class Learner:
     def fit(self, train: Sample, valid: Sample, task: Task, limits: Limits) -> Model:
         """Fit experts in parts, weigh their answers, fit them again on all rows."""
         prior = _prior(train.target, task)
-        parts = limits.seed.child("parts").generator().permutation(len(train)) % min(INNER, len(train))
+        parts = train.parts(INNER, limits.seed.child("parts"))
         bets, experts = [], []
         for kind, modality in _planned(train.features):
             if limits.over(0.8):
@@ -82,11 +82,11 @@ class Learner:
             learned, judged = np.flatnonzero(here & (parts != part)), np.flatnonzero(here & (parts == part))
             if not len(learned) or not len(judged) or (steps and limits.over(0.6)):
                 continue
-            pair = _rows(train, learned), _rows(train, judged)
+            pair = train.take(learned), train.take(judged)
             expert, step = self._fitted(kind, modality, *pair, prior, task, limits)
             seen[judged] = expert.bets(train.features.take(judged))
             steps.append(step)
-        whole = _rows(train, np.flatnonzero(here)) if here.any() else train
+        whole = train.take(np.flatnonzero(here)) if here.any() else train
         last, _ = self._fitted(kind, modality, whole, whole, prior, task, limits, int(np.median(steps or [0])))
         return seen, last
 
@@ -359,10 +359,6 @@ def _narrow(features: Features, modality: str) -> Features:
     at = features.modalities.get(TABLE, np.empty(0, dtype=np.intp))
     outputs = tuple(features.outputs[i] for i in at)
     return replace(features, dense=np.ascontiguousarray(features.dense[:, at]), outputs=outputs, sparse=None, terms=())
-
-
-def _rows(sample: Sample, rows: NDArray[np.intp]) -> Sample:
-    return Sample(sample.features.take(rows), sample.target[rows])
 
 
 def _error(margins: NDArray[np.float64], target: NDArray[Any], task: Task) -> float:

@@ -24,6 +24,9 @@ def ridge(basis: Any, target: NDArray[np.float64], strength: float) -> Iterator[
     from sklearn.linear_model import Ridge
 
     mean, spread = float(target.mean()), float(target.std()) or 1.0
+    if not basis.shape[1]:  # no column tells the rows apart
+        yield np.zeros((0, 1)), np.array([mean])
+        return
     for c in PATH:
         solver = "sparse_cg" if sp.issparse(basis) else "lsqr" if min(basis.shape) > 1500 else "cholesky"
         with warnings.catch_warnings():
@@ -36,7 +39,12 @@ def logistic(basis: Any, target: NDArray[Any], task: Task, strength: float) -> I
     """Yield logistic regressions with penalties of the path, each started at the last; classes may be lacking."""
     from sklearn.linear_model import LogisticRegression
 
-    present = np.unique(target)
+    present, counts = np.unique(target, return_counts=True)
+    if not basis.shape[1] and len(present) > 1:
+        bias = np.full(len(task.classes), -10.0)
+        bias[present] = np.log(counts / counts.sum())
+        yield np.zeros((0, task.scores)), bias if task.scores > 1 else bias[1:] - bias[:1]
+        return
     if len(present) == 1:  # a fold of one class
         bias = np.where(np.arange(len(task.classes)) == present[0], 0.0, -7.0)
         yield np.zeros((basis.shape[1], task.scores)), bias if task.scores > 1 else np.array([bias[1] - bias[0]])
