@@ -61,7 +61,10 @@ def test_interactions_add_up_to_the_explanation(frame: pd.DataFrame) -> None:
 
 
 def test_interactions_of_what_cannot_tell_are_left_out(predictor: Predictor, frame: pd.DataFrame) -> None:
-    found = predictor.interactions(frame.iloc[:3])
+    assert predictor.interactions(frame.iloc[:3]).exact == 1.0  # linear, boosting
+    mixed = AutoML(work=8, threads=1, learners=["linear", "mlp"], search="none").fit(frame, "churn")
+    assert any(member.learner == "mlp" for member in mixed.members)
+    found = mixed.interactions(frame.iloc[:3])
     assert 0 < found.exact < 1 and np.isfinite(found.values).all()
 
 

@@ -98,8 +98,9 @@ while jobs.work(letters, lambda letter, error: print(letter.id, error, flush=Tru
 
 
 def test_a_worker_that_is_killed_costs_nothing(
-    letters: SQLiteLetters, folder: Path, table: Path, tmp_path: Path
+    letters: SQLiteLetters, folder: Path, table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(jobs, "PART", 2)  # as the workers: sums in other batches differ in the last bit
     jobs.put(letters, folder, table, tmp_path / "calm.csv")
     assert everything(letters) == [""]
     queue = tmp_path / "kills.sqlite"
