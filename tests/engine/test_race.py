@@ -145,3 +145,6 @@ def test_a_blend_below_the_safety_net_is_not_taken(tmp_path: Path) -> None:
     assert state.safe([worse, better]) is better
     assert state.safe([better, worse]) is better
     assert state.safe([worse, worse]) is worse
+    state.net = ("a", "gone")
+    assert not state.fits["gone"]  # looked at, and never fitted
+    assert state.safe([worse, better]) is better

@@ -114,8 +114,8 @@ class Race:
 
     @property
     def begun(self) -> list[str]:
-        """Candidates with at least one finished fit."""
-        return [n for n, fits in self.fits.items() if fits]
+        """Candidates with at least one finished fit that judges rows."""
+        return [n for n in self.fits if n in self._counts]
 
     @property
     def ranking(self) -> Metric:
@@ -164,7 +164,8 @@ class Race:
     def safe(self, choices: list[greedy.Blend]) -> greedy.Blend:
         """Return the first blend that no member of the safety net surpasses out of fold, or else the last."""
         rows = self._comparable()[1]
-        net = [n for n in self.net if n in self.fits and self.covered(n)[rows].all()]
+        begun = set(self.begun)
+        net = [n for n in self.net if n in begun and self.covered(n)[rows].all()]
         judge = self.judge(rows)
         limit = min((judge(self.margins(n, rows)) for n in net), default=float("inf"))
         return next((blend for blend in choices if blend.error <= limit), choices[-1])
