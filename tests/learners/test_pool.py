@@ -55,6 +55,23 @@ def test_a_row_without_anything_gets_the_shares_of_the_classes() -> None:
     assert model.predict(nothing)[:, 0] == pytest.approx(np.log(share / (1 - share)), abs=0.02)
 
 
+@pytest.mark.parametrize("task", [BINARY, VALUE])
+def test_an_expert_bends_where_no_line_tells(task: Task) -> None:
+    """How far a row is from the middle: a linear model knows nothing of it."""
+    draw = np.random.default_rng(5)
+    dense = draw.normal(size=(700, 4)).astype(np.float32)
+    far = np.square(dense).sum(axis=1)
+    target = (far > np.median(far)).astype(np.int64) if task is BINARY else far.astype(np.float64)
+    outputs = tuple(Output(f"x.{i}", "x", modality="embedding", embedded=True) for i in range(4))
+    train, test = (Sample(Features(dense[at], outputs), target[at]) for at in (slice(400), slice(400, None)))
+    model = Learner().fit(train, train, task, Limits(seed=Seed(1)))
+    margins = model.predict(test.features)[:, 0]
+    if task is BINARY:
+        assert np.mean((margins > 0) == test.target) > 0.85
+    else:
+        assert np.corrcoef(margins, test.target)[0, 1] > 0.9
+
+
 def test_experts_are_judged_on_groups_that_they_have_not_seen() -> None:
     """What tells a group alone is worthless in new ones: with groups it weighs less than by random parts."""
     draw = np.random.default_rng(8)

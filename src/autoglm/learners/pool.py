@@ -1,4 +1,4 @@
-"""A pool of experts, one a modality, whose log-probabilities add up with learned weights; a missing one is left out.
+"""A pool of experts, each of one modality: log-probabilities add up with learned weights, what is missing is left out.
 
 Each expert answers by itself what it would bet beyond the shares of the classes; the bets are added with weights that
 are never negative (Genest and Zidek 1986, "Combining Probability Distributions": logarithmic pools). The weights are
@@ -24,7 +24,8 @@ from autoglm.core.files import read_json, write_json
 from autoglm.core.metrics import log_loss, rmse, softmax
 from autoglm.core.task import Task
 from autoglm.learners import Limits, Sample
-from autoglm.prep import penalised, tabular
+from autoglm.prep import metric, penalised, tabular
+from autoglm.prep.machine import Goal, Machine
 from autoglm.prep.views import View
 
 if TYPE_CHECKING:
@@ -37,6 +38,11 @@ EVERY = 6  # modalities up to which weights are learned for every set of them
 THRIFT = 1e-3  # price of a unit of weight, in log-loss: what brings nothing weighs nothing
 BOOSTER = {"learning_rate": 0.08, "num_leaves": 15, "min_data_in_leaf": 10, "feature_fraction": 0.8, "verbosity": -1}
 ROUNDS, PATIENCE = 400, 25
+SEARCH_ROWS = 400  # rows on which bandwidth and penalty of a kernel machine are chosen
+LANDMARKS = 1_000  # rows that all others are compared to, where they are many
+
+Way = Any
+"""How an expert was fitted: steps until the judged rows said stop, or `metric.Choice`; None: it is to choose."""
 
 Bets = NDArray[np.float64]  # (n_rows, scores): margins beyond those of the shares, or values beyond the mean
 
@@ -73,22 +79,23 @@ class Learner:
 
     def _expert(
         self, kind: str, modality: str, train: Sample, parts: Any, prior: Bets, task: Task, limits: Limits
-    ) -> tuple[Bets, Linear | Boosted]:
+    ) -> tuple[Bets, Expert]:
         """Return bets on rows that an expert has not seen, and the expert fitted on all rows that have the modality."""
         here = ~train.features.absent(modality)
-        steps: list[int] = []
+        ways: list[Way] = []
         seen = np.zeros((len(train), task.scores))
         for part in range(int(parts.max()) + 1):
             learned, judged = np.flatnonzero(here & (parts != part)), np.flatnonzero(here & (parts == part))
-            if not len(learned) or not len(judged) or (steps and limits.over(0.6)):
+            if not len(learned) or not len(judged) or (ways and limits.over(0.6)):
                 continue
             pair = train.take(learned), train.take(judged)
-            expert, step = self._fitted(kind, modality, *pair, prior, task, limits)
+            way = ways[0] if ways and kind == "curved" else None
+            expert, way = self._fitted(kind, modality, *pair, prior, task, limits, way)
             seen[judged] = expert.bets(train.features.take(judged))
-            steps.append(step)
+            ways.append(way)
         whole = train.take(np.flatnonzero(here)) if here.any() else train
-        last, _ = self._fitted(kind, modality, whole, whole, prior, task, limits, int(np.median(steps or [0])))
-        return seen, last
+        way = (ways or [None])[0] if kind == "curved" else int(np.median(ways or [0]))
+        return seen, self._fitted(kind, modality, whole, whole, prior, task, limits, way)[0]
 
     def _fitted(
         self,
@@ -99,12 +106,14 @@ class Learner:
         prior: Bets,
         task: Task,
         limits: Limits,
-        steps: int | None = None,
-    ) -> tuple[Linear | Boosted, int]:
-        """Fit an expert and return how far it went: until `judged` rows say stop, or for a given number of steps."""
+        way: Way,
+    ) -> tuple[Expert, Way]:
+        """Fit an expert in a given way, or in one that it chooses, and return both."""
         if kind == "boosted":
-            return Boosted.fit(modality, train, judged, prior, task, limits, steps)
-        return Linear.fit(modality, train, judged, prior, task, limits, self.strength * SLOPE, steps)
+            return Boosted.fit(modality, train, judged, prior, task, limits, way)
+        if kind == "curved":
+            return Curved.fit(modality, train, prior, task, limits, way)
+        return Linear.fit(modality, train, judged, prior, task, limits, self.strength * SLOPE, way)
 
     @classmethod
     def suggest(cls, trial: optuna.Trial) -> Self:
@@ -210,7 +219,51 @@ class Boosted:
         return cls(modality, lgb.Booster(model_str=arrays["booster"].tobytes().decode()), arrays["prior"])
 
 
-EXPERTS: dict[str, type[Linear] | type[Boosted]] = {"linear": Linear, "boosted": Boosted}
+@dataclass(frozen=True, eq=False)
+class Curved:
+    """A kernel machine on one modality, which bends where a linear model can not."""
+
+    modality: str
+    view: View
+    machine: Machine
+    prior: Bets
+
+    @classmethod
+    def fit(
+        cls, modality: str, train: Sample, prior: Bets, task: Task, limits: Limits, chosen: metric.Choice | None
+    ) -> tuple[Self, metric.Choice]:
+        """Choose bandwidth and penalty on some rows unless they are told, then solve on all."""
+        view = View.fit(train.features, modality)
+        rows = view.transform(train.features)
+        if chosen is None:
+            some = limits.seed.child("curved").sample(np.arange(len(rows)), SEARCH_ROWS)
+            target = Goal.of(train.target, task).encode(train.target)
+            chosen = metric.learned(rows[some], target[some], 0, lambda: limits.over(0.5))
+        machine = Machine.fit(rows, train.target, task, chosen, LANDMARKS, limits.seed, limits.over)
+        return cls(modality, view, machine, prior), chosen
+
+    def bets(self, features: Features) -> Bets:
+        """Return margins beyond the prior's, shape (n_rows, scores)."""
+        return self.machine.predict(self.view.transform(features)) - self.prior
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return what `restore` needs."""
+        kernel = {f"kernel.{name}": array for name, array in self.machine.arrays().items()}
+        return {"prior": self.prior, **self.view.arrays(), **kernel}
+
+    @classmethod
+    def restore(cls, modality: str, arrays: dict[str, NDArray[Any]]) -> Self:
+        """Rebuild the expert."""
+        machine = Machine.restore({n.removeprefix("kernel."): a for n, a in arrays.items() if n.startswith("kernel.")})
+        return cls(modality, View.restore(modality, arrays), machine, arrays["prior"])
+
+
+Expert = Linear | Boosted | Curved
+EXPERTS: dict[str, type[Linear] | type[Boosted] | type[Curved]] = {
+    "linear": Linear,
+    "boosted": Boosted,
+    "curved": Curved,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -229,7 +282,7 @@ class Model:
 
     task: Task
     prior: Bets
-    experts: tuple[Linear | Boosted, ...]
+    experts: tuple[Expert, ...]
     weights: Mapping[frozenset[str], NDArray[np.float64]]
     spread: NDArray[np.float64]
 
@@ -293,10 +346,15 @@ class Model:
 
 
 def _planned(features: Features) -> Iterator[tuple[str, str]]:
+    """Yield kind and modality of the experts, cheap ones first; distances know nothing of words."""
+    worded = {source for source, _ in features.terms}
     for modality in features.modalities:
         yield "linear", modality
+    for modality in features.modalities:
         if modality == TABLE:
             yield "boosted", modality
+        elif modality not in worded:
+            yield "curved", modality
 
 
 def _prior(target: NDArray[Any], task: Task) -> Bets:

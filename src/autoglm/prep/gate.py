@@ -54,9 +54,11 @@ class Gate:
         at = _looked_at(features, modality)
         here = np.flatnonzero(~np.isnan(features.dense[:, at]).any(axis=1)) if len(at) else at
         here = seed.child("gate", modality).sample(here, FIT_ROWS)
+        if len(here) < FEWEST:
+            return None
         rows = features.dense[np.ix_(here, at)].astype(np.float64)
-        varied = rows.std(axis=0) > 1e-9 * np.maximum(1.0, np.abs(rows).max(axis=0, initial=0.0))
-        if len(rows) < FEWEST or not varied.any():
+        varied = rows.std(axis=0) > 1e-9 * np.maximum(1.0, np.abs(rows).max(axis=0))
+        if not varied.any():
             return None
         at, rows = at[varied], rows[:, varied]
         centre, scale = rows.mean(axis=0), 1.0 / rows.std(axis=0)
