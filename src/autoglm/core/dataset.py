@@ -61,6 +61,8 @@ class Card:
         Rows and bytes, for people.
     media
         Columns that hold paths of files, relative to the data set's folder.
+    groups
+        Column whose equal values belong together, for ``fit(..., groups=...)``: it tells too much to be a feature.
     miniature_of
         Name of the set that it stands in for; empty for the set itself.
     note
@@ -81,6 +83,7 @@ class Card:
     size: str
     archives: tuple[Archive, ...] = ()
     media: tuple[str, ...] = ()
+    groups: str = ""
     miniature_of: str = ""
     note: str = ""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import json
 import os
@@ -15,13 +14,13 @@ from numpy.typing import NDArray
 from autoglm.core.dataset import PART, Archive, Card, Dataset, Mini
 from autoglm.core.errors import DataError, MissingExtraError, OptionError, nearest
 from autoglm.core.files import write_bytes
+from autoglm.datasets._archives import part
 
 _PLACES = {
     "rgb": ("EuroSAT_RGB", "2750"),
     "bands": ("EuroSAT_MS", "ds/images/remote_sensing/otherDatasets/sentinel_2/tif"),
 }
 _SUFFIXES = {"rgb": (".jpg", ".jpeg", ".png"), "bands": (".tif", ".tiff")}
-_ONE_IN = 5  # images of the test part
 _SIDE = 15  # pixels (of 10 m) of a patch of the miniature: 20 × 20 patches of 300 × 300 pixels
 _RED, _GREEN, _BLUE, _INFRARED = 2, 1, 0, 3  # rows of B02, B03, B04, B08
 _WHITE = 3000  # reflectance × 10,000 shown as white, the usual stretch of Sentinel-2's true colour
@@ -99,7 +98,7 @@ def read(folder: Path, task: str) -> Dataset:
     rows = []
     for group in sorted(e.name for e in os.scandir(folder / place) if e.is_dir()):
         found = sorted(e.name for e in os.scandir(folder / place / group) if e.name.lower().endswith(_SUFFIXES[task]))
-        rows += [(f"{place}/{group}/{name}", group, _part(name)) for name in found]
+        rows += [(f"{place}/{group}/{name}", group, part(Path(name).stem)) for name in found]
     if len({group for _, group, _ in rows}) < 2:
         raise DataError(
             f"{folder / place}: {len(rows)} images ({', '.join(_SUFFIXES[task])}) in fewer than two class folders; "
@@ -159,8 +158,3 @@ def _greenness(patches: NDArray[np.float64]) -> list[str]:
     ndvi = ((infrared - red) / np.maximum(infrared + red, 1e-9)).mean(axis=(1, 2))
     thirds = np.digitize(ndvi, np.quantile(ndvi, [1 / 3, 2 / 3]))
     return [("Bare", "Mixed", "Green")[third] for third in thirds]
-
-
-def _part(name: str) -> str:
-    digest = hashlib.sha256(Path(name).stem.encode()).digest()
-    return "test" if int.from_bytes(digest[:8], "big") % _ONE_IN == 0 else "train"

@@ -15,7 +15,7 @@ from autoglm import datasets
 from autoglm.core.dataset import PART, Card, Dataset
 from autoglm.core.errors import DataError
 
-OPTIONAL = ("archives", "media", "miniature_of", "note")
+OPTIONAL = ("archives", "groups", "media", "miniature_of", "note")
 _PARTS = re.compile(r"train|validation|test")
 _FOLDS = re.compile(r"fold [1-9]\d*")
 
@@ -75,7 +75,7 @@ def check_card(card: Card, name: str) -> None:
 
 
 def _check_frame(frame: pd.DataFrame, card: Card, where: str) -> None:
-    missing = [c for c in (card.target, PART, *card.media) if c not in frame]
+    missing = [c for c in (card.target, PART, *card.media, *filter(None, [card.groups])) if c not in frame]
     assert not missing, f"{where}: no column {missing}"
     assert len(frame.columns) > 2, f"{where}: no feature"
     assert frame.index.equals(pd.RangeIndex(len(frame))), f"{where}: rows are not numbered 0, 1, 2 and so on"
@@ -83,6 +83,9 @@ def _check_frame(frame: pd.DataFrame, card: Card, where: str) -> None:
     parts = set(frame[PART])
     expected = _FOLDS if card.split == "folds" else _PARTS
     assert all(expected.fullmatch(p) for p in parts), f"{where}: parts {sorted(parts)}, split is {card.split!r}"
+    if card.groups:
+        split = [group for group, found in frame.groupby(card.groups)[PART] if found.nunique() > 1]
+        assert not split, f"{where}: {card.groups} {split[0]!r} is in several parts"
     assert card.split == "folds" or {"train", "test"} <= parts, f"{where}: parts {sorted(parts)}, one is lacking"
     assert len(parts) > 1, f"{where}: a single part {parts}"
     if card.kind != "regression":
