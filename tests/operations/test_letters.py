@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from autoglm.kit import letters as kit
+from autoglm.kit import rabbitmq_letters
 from autoglm.kit.letters import Letter, LetterError, Letters, UnknownLetterError
 
 from .servers import BROKERS, LIBRARIES
@@ -27,7 +28,9 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     pytest.importorskip("stamina", reason="needs the extra serve")
     server, url = BROKERS[request.param](folder)
     server.start()
-    yield lambda: f"{url}?queue=q{uuid.uuid4().hex}"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rabbitmq_letters, "SETTLE", 0.0)  # nobody kills this broker
+        yield lambda: f"{url}?queue=q{uuid.uuid4().hex}"
     server.stop()
 
 

@@ -1,5 +1,6 @@
 """What only a queue in RabbitMQ has: pages, a log that is cut, connections and streams that go away."""
 
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,6 +28,12 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server.start()
     yield url
     server.stop()
+
+
+@pytest.fixture(autouse=True)
+def settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody kills this broker, so nobody has to wait until it has written down where its streams are."""
+    monkeypatch.setattr(kit, "SETTLE", 0.0)
 
 
 @pytest.fixture
@@ -127,3 +134,12 @@ def test_a_stream_that_is_deleted_is_noticed(start: Open) -> None:
 def test_an_address_that_cannot_be_one(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="heartbeat"):
         RabbitMQLetters("amqp://127.0.0.1:1?heartbeat=soon")
+
+
+def test_who_begins_a_log_waits_until_it_is_safe(start: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kit, "SETTLE", 0.6)
+    began = time.monotonic()
+    start()
+    assert time.monotonic() - began > 0.6
+    start()
+    assert time.monotonic() - began < 1.2

@@ -31,6 +31,9 @@ Answer = TypeVar("Answer")
 CONNECT, ANSWER, LOAD = 2.0, 5.0, 60.0  # seconds: to connect, until an event comes by, and to read what there is
 LOOK = 0.1  # seconds that a look into an empty queue takes: workers that only looked would starve other threads
 TURN = 0.25  # seconds in which a page must come: without one all events are read, which only takes longer
+# Seconds: a RabbitMQ that is killed within the first one of its first stream forgets where its streams are, as it keeps
+# their coordinator's name in a table that it writes after half a second.
+SETTLE = 2.0
 HEARTBEAT = 60  # seconds; whoever works for longer without asking connects again
 AHEAD = 500  # messages that are sent before the first is acknowledged
 PAGE, LARGE = 1_000, 8 << 20  # events between two pages, and bytes
@@ -100,6 +103,7 @@ class RabbitMQLetters:
         self._begin = (0, "")  # offset of the first event to read, and its nonce where it is known
         self._last = (-1, "")  # offset and nonce of the event read last
         self._read = self._unpaged = 0  # events, and bytes since a page
+        self._born = 0.0  # when the log was begun, seconds since the epoch; 0 where that was not read
         self._loading = self._cancelled = False
         try:
             self._told = pika.URLParameters(self._place.url)
@@ -249,6 +253,7 @@ class RabbitMQLetters:
             self._leave()
             self._open()
             if self._load(self._page(seconds)):
+                time.sleep(min(SETTLE, max(0.0, self._born + SETTLE - time.time())))
                 return
         self._leave()
         raise OptionError(
@@ -279,6 +284,7 @@ class RabbitMQLetters:
     def _load(self, page: Event | None) -> bool:
         """Read the events behind a page, or all; False where the log is not that of the page, or was cut."""
         self._ledger, self._begin, start = Ledger(), (0, ""), "first"
+        self._born = 0.0
         if page:
             self._ledger = Ledger.unpack(page, time.monotonic(), time.time())
             self._begin, start = (page["offset"], page["nonce"]), page["offset"]
@@ -317,6 +323,7 @@ class RabbitMQLetters:
         for one in arrived:
             event = json.loads(one.body)
             self._check(one.offset, event["nonce"])
+            self._born = event["time"] if one.offset == 0 else self._born
             age = max(0.0, time.time() - event["time"]) if self._loading else 0.0
             self._ledger.apply(event, time.monotonic() - age)
             self._last, self._read = (one.offset, event["nonce"]), self._read + 1
