@@ -13,7 +13,7 @@ from typing import Any
 from autoglm.kit.letters import Letter
 
 Event = dict[str, Any]
-RECENT = 1_000  # events whose outcome is remembered: what was sent twice happens once
+RECENT = 5_000  # events whose outcome is remembered: what was sent twice happens once
 
 
 @dataclass(frozen=True)

@@ -246,6 +246,7 @@ class Store:
         keys = [column.name for column in table.primary_key]
         values = {column.name: write.excluded[column.name] for column in table.c if column.name not in keys}
         told = [{name: _storable(value) for name, value in row.items()} for row in rows]
+        told.sort(key=lambda row: [row[key] for key in keys])  # two who write the same wait for each other in one order
         base.execute(write.on_conflict_do_update(index_elements=keys, set_=values), told)
 
     @contextmanager
