@@ -1,7 +1,12 @@
 """What only a queue in RabbitMQ has: pages, a log that is cut, connections and streams that go away."""
 
+import contextlib
+import itertools
+import random
+import threading
 import time
 import uuid
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,10 +16,12 @@ import pytest
 pytest.importorskip("pika", reason="needs the extra brokers")
 pytest.importorskip("stamina", reason="needs the extra serve")
 
+from pika.exceptions import AMQPError
 from prometheus_client import CollectorRegistry
 
 from autoglm.core.errors import OptionError
 from autoglm.kit import rabbitmq_letters as kit
+from autoglm.kit.letters import LetterError
 from autoglm.kit.rabbitmq_letters import RabbitMQLetters
 
 from .servers import rabbitmq
@@ -71,6 +78,12 @@ def full(letters: RabbitMQLetters) -> None:
     assert dead is not None and letters.fail(dead, "boom")
 
 
+def cut(letters: RabbitMQLetters) -> None:
+    """End the connection behind its back."""
+    with contextlib.suppress(AMQPError):  # of what has arrived and was not read
+        letters._connection.close()
+
+
 def test_who_comes_later_reads_a_page_and_little_else(start: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kit, "PAGE", 20)
     letters = start(most=1)
@@ -79,6 +92,16 @@ def test_who_comes_later_reads_a_page_and_little_else(start: Open, monkeypatch: 
     late = start()
     assert letters._read > 150 and late._read < 25
     assert told(late) == told(letters) and late.counts() == (2, 1)
+
+
+def test_pages_that_come_at_once_are_no_trouble(start: Open) -> None:
+    letters = start(most=1)
+    full(letters)
+    letters.counts()
+    for _ in range(200):
+        letters._write_page()
+    late = start()
+    assert late._read < 5 and told(late) == told(letters)
 
 
 def test_a_page_of_another_log_is_left_aside(start: Open, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,7 +134,7 @@ def test_a_connection_that_goes_away_is_made_again_unnoticed(start: Open) -> Non
     registry = CollectorRegistry()
     letters = start(registry=registry)
     first = letters.put({}, "k")
-    letters._connection.close()
+    cut(letters)
     assert letters.put({}, "k") == first and letters.counts() == (1, 0)
     assert not registry.get_sample_value("autoglm_remote_failures_total", {"name": "amqp"})
 
@@ -120,7 +143,7 @@ def test_an_event_whose_answer_was_lost_happens_once(start: Open) -> None:
     letters = start()
     event = kit._event("put", id="a", key="k", body={}, forget=0.0)
     letters._send(letters._log, event)
-    letters._connection.close()
+    cut(letters)
     assert letters._ask(lambda: letters._outcome(event)) == "a" and letters.counts() == (1, 0)
 
 
@@ -143,3 +166,59 @@ def test_who_begins_a_log_waits_until_it_is_safe(start: Open, monkeypatch: pytes
     assert time.monotonic() - began > 0.6
     start()
     assert time.monotonic() - began < 1.2
+
+
+@pytest.mark.slow
+def test_kills_between_pages_lose_and_double_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two who put the same keys, two workers that fail, forget and finish, a broker that dies at any moment."""
+    monkeypatch.undo()  # this broker is killed
+    monkeypatch.setattr(kit, "PAGE", 50)
+    server, url = rabbitmq(tmp_path)
+    server.start()
+    ended, accepted, acknowledged = threading.Event(), defaultdict(set), Counter[str]()
+
+    def produce() -> None:
+        letters = RabbitMQLetters(url)
+        for n in itertools.count():
+            if ended.wait(0.004):
+                return
+            with contextlib.suppress(LetterError):
+                accepted[n].add(letters.put({"n": n}, f"key {n}"))
+
+    def consume(seed: int) -> None:
+        letters, draw = RabbitMQLetters(url, visibility=1.5, base=0.01, most=10**6), random.Random(seed)
+        while not ended.is_set():
+            with contextlib.suppress(LetterError):
+                held, chance = letters.lease(), draw.random()
+                if held is None or chance < 0.03:
+                    continue
+                if chance < 0.1:
+                    letters.fail(held, "boom")
+                elif letters.ack(held):
+                    acknowledged[held.id] += 1
+
+    parts: list[tuple[Callable[..., None], tuple[int, ...]]] = [(produce, ())] * 2 + [(consume, (n,)) for n in range(2)]
+    threads = [threading.Thread(target=part, args=told, daemon=True) for part, told in parts]
+    try:
+        for thread in threads:
+            thread.start()
+        for seconds in (3.0, 1.1, 2.3, 0.4):
+            time.sleep(seconds)
+            server.kill()
+            server.start()
+        time.sleep(4.0)
+        ended.set()
+        for thread in threads:
+            thread.join(30)
+        last = RabbitMQLetters(url, visibility=1.5, most=10**6)
+        assert last._read < last._last[0] / 2, "no page was read"
+        until = time.monotonic() + 20
+        while last.counts().waiting and time.monotonic() < until:
+            held = last.lease()
+            if held is not None and last.ack(held):
+                acknowledged[held.id] += 1
+    finally:
+        server.kill()
+    assert len(accepted) > 100 and all(len(ids) == 1 for ids in accepted.values()), "a key is one job"
+    assert set(acknowledged) >= set().union(*accepted.values()), "an accepted job was lost"
+    assert set(acknowledged.values()) == {1}, "a job was acknowledged twice"

@@ -9,6 +9,7 @@ there or not. Now and then a whole ledger goes into ``autoglm-NAME-pages``, from
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import random
@@ -264,21 +265,27 @@ class RabbitMQLetters:
     def _open(self) -> None:
         self._connection = self._pika.BlockingConnection(self._told)
         self._channel = self._connection.channel()
-        self._channel.basic_qos(prefetch_count=AHEAD)
         self._channel.add_on_cancel_callback(self._note_cancel)
         self._cancelled = False
         for stream, limits in ((self._log, LOG), (self._pages, PAGES)):
             self._channel.queue_declare(stream, durable=True, arguments={"x-queue-type": "stream", **limits})
 
     def _page(self, seconds: float) -> Event | None:
-        """Return a ledger that somebody wrote down, one of the last; None where none comes in time."""
+        """Return a ledger that somebody wrote down, one of the last; None where none comes in time.
+
+        By a connection of its own: when it ends pika gives back what came besides, for which RabbitMQ disconnects it.
+        """
         if not seconds:
             return None
         found: list[Arrived] = []
-        tag, until = self._subscribe(self._pages, "last", found), time.monotonic() + seconds
-        while not found and (left := until - time.monotonic()) > 0:
-            self._connection.process_data_events(left)
-        self._channel.basic_cancel(tag)
+        connection = self._pika.BlockingConnection(self._told)
+        try:
+            _subscribe(connection.channel(), self._pages, "last", found)
+            until = time.monotonic() + seconds
+            while not found and (left := until - time.monotonic()) > 0:
+                connection.process_data_events(left)
+        finally:
+            self._close(connection)
         return json.loads(found[0].body) if found else None
 
     def _load(self, page: Event | None) -> bool:
@@ -289,7 +296,7 @@ class RabbitMQLetters:
             self._ledger = Ledger.unpack(page, time.monotonic(), time.time())
             self._begin, start = (page["offset"], page["nonce"]), page["offset"]
         self._last, self._read, self._unpaged, self._arrived = (-1, ""), 0, 0, []
-        self._subscribe(self._log, start, self._arrived)
+        _subscribe(self._channel, self._log, start, self._arrived)
         self._loading = True
         try:
             self._outcome(_event("look"))
@@ -304,12 +311,6 @@ class RabbitMQLetters:
         if self._read > 2 * PAGE:
             self._write_page()
         return True
-
-    def _subscribe(self, stream: str, offset: str | int, arrived: list[Arrived]) -> str:
-        def note(channel: Any, method: Any, properties: Any, body: bytes) -> None:
-            arrived.append(Arrived(method.delivery_tag, properties.headers["x-stream-offset"], body))
-
-        return str(self._channel.basic_consume(stream, note, arguments={"x-stream-offset": offset}))
 
     def _take(self, seconds: float, own: str = "") -> int:
         """Take in the events that have arrived, or arrive within some seconds; return how many."""
@@ -362,12 +363,12 @@ class RabbitMQLetters:
     def _leave(self) -> None:
         """Let go of the connection; the ledger is read anew with the next one."""
         connection, self._connection, self._channel = self._connection, None, None
-        if connection is None or not connection.is_open:
-            return
-        try:
+        if connection is not None:
+            self._close(connection)
+
+    def _close(self, connection: Any) -> None:
+        with contextlib.suppress(self._pika.exceptions.AMQPError):
             connection.close()
-        except self._pika.exceptions.AMQPError:
-            return
 
 
 class _OtherLogError(Exception):
@@ -376,3 +377,13 @@ class _OtherLogError(Exception):
 
 def _event(kind: str, **told: Any) -> Event:
     return {"kind": kind, "nonce": uuid.uuid4().hex, "time": time.time(), **told}
+
+
+def _subscribe(channel: Any, stream: str, offset: str | int, arrived: list[Arrived]) -> None:
+    """Have the messages of a stream, from an offset on, put into a list as they arrive."""
+
+    def note(channel: Any, method: Any, properties: Any, body: bytes) -> None:
+        arrived.append(Arrived(method.delivery_tag, properties.headers["x-stream-offset"], body))
+
+    channel.basic_qos(prefetch_count=AHEAD)
+    channel.basic_consume(stream, note, arguments={"x-stream-offset": offset})
