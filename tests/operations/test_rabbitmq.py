@@ -94,7 +94,7 @@ def test_who_comes_later_reads_a_page_and_little_else(start: Open, monkeypatch: 
     assert told(late) == told(letters) and late.counts() == (2, 1)
 
 
-def test_pages_that_come_at_once_are_no_trouble(start: Open) -> None:
+def test_of_many_pages_one_of_the_last_is_read(start: Open) -> None:
     letters = start(most=1)
     full(letters)
     letters.counts()
