@@ -4,10 +4,10 @@ python benchmarks/soak.py                       # ten minutes
 python benchmarks/soak.py --hours 72            # says how many hours it really ran
 
 A service answers rows all the time, and gets another model again and again; every answer is compared with the offline
-answer of the model that it names. Meanwhile each queue in turn (a file on a small disk, Redis, NATS) gets jobs, which
-two `autoglm jobs work` do; workers are killed (SIGKILL) at random moments, brokers are killed or stopped and come
-back, the disk below the file is full for a while. In the end every accepted job must be done, once, with the bytes of
-a calm run. The exit code is 1 where one is not, or an answer was wrong or missing.
+answer of the model that it names. Meanwhile each queue in turn (a file on a small disk, Redis, NATS, RabbitMQ) gets
+jobs, which two `autoglm jobs work` do; workers are killed (SIGKILL) at random moments, brokers are killed or stopped
+and come back, the disk below the file is full for a while. In the end every accepted job must be done, once, with the
+bytes of a calm run. The exit code is 1 where one is not, or an answer was wrong or missing.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--hours", type=float, help="instead of minutes")
     parser.add_argument("--kills", type=int, help="of workers, in all  [default: 11 a minute]")
-    parser.add_argument("--queues", default="file,redis,nats", help="those whose server is missing are left out")
+    parser.add_argument("--queues", default=",".join(QUEUES), help="those whose server is missing are left out")
     parser.add_argument("--seed", type=int, default=1)
     told = parser.parse_args()
     _enter_own_mounts()
@@ -249,6 +249,7 @@ QUEUES: dict[str, Callable[[Path], Any]] = {
     "file": file_queue,
     "redis": broker_queue("redis"),
     "nats": broker_queue("nats"),
+    "rabbitmq": broker_queue("rabbitmq"),
 }
 
 

@@ -14,7 +14,7 @@ import pytest
 
 import autoglm
 
-from .servers import BROKERS, Server
+from .servers import BROKERS, LIBRARIES, Server
 
 pytest.importorskip("grpc", reason="needs the extra serve")
 pytest.importorskip("stamina", reason="needs the extra serve")
@@ -36,7 +36,7 @@ class Broker:
 
 @pytest.fixture(params=sorted(BROKERS))
 def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Broker]:
-    pytest.importorskip(request.param, reason="needs the extra brokers")
+    pytest.importorskip(LIBRARIES[request.param], reason="needs the extra brokers")
     folder = tmp_path / "broker"
     folder.mkdir()
     server, url = BROKERS[request.param](folder)

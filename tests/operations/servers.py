@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 import daemons
 from daemons import Server
 
-__all__ = ["BROKERS", "Server", "prometheus", "pushgateway", "redis", "rotel"]
+__all__ = ["BROKERS", "LIBRARIES", "Server", "prometheus", "pushgateway", "rabbitmq", "redis", "rotel"]
 
 Given, Made = ParamSpec("Given"), TypeVar("Made")
 
@@ -31,6 +31,7 @@ def skipping(make: Callable[Given, Made]) -> Callable[Given, Made]:
     return made
 
 
+LIBRARIES = {"nats": "nats", "rabbitmq": "pika", "redis": "redis"}  # what a broker's queue is made with
 BROKERS = {name: skipping(make) for name, make in daemons.BROKERS.items()}
-redis, rotel = skipping(daemons.redis), skipping(daemons.rotel)
+rabbitmq, redis, rotel = skipping(daemons.rabbitmq), skipping(daemons.redis), skipping(daemons.rotel)
 prometheus, pushgateway = skipping(daemons.prometheus), skipping(daemons.pushgateway)

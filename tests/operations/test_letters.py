@@ -1,4 +1,4 @@
-"""One contract for every queue of letters: a file, a real Redis, a real NATS."""
+"""One contract for every queue of letters: a file, a real Redis, NATS and RabbitMQ."""
 
 import time
 import uuid
@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from autoglm.kit import letters as kit
+from autoglm.kit import rabbitmq_letters
 from autoglm.kit.letters import Letter, LetterError, Letters, UnknownLetterError
 
-from .servers import BROKERS
+from .servers import BROKERS, LIBRARIES
 
 Open = Callable[..., Letters]
 HELD = 0.6  # seconds of a short lease
@@ -23,11 +24,13 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     if request.param == "sqlite":
         yield lambda: str(folder / f"{uuid.uuid4().hex}.sqlite")
         return
-    pytest.importorskip(request.param, reason="needs the extra brokers")
+    pytest.importorskip(LIBRARIES[request.param], reason="needs the extra brokers")
     pytest.importorskip("stamina", reason="needs the extra serve")
     server, url = BROKERS[request.param](folder)
     server.start()
-    yield lambda: f"{url}?queue=q{uuid.uuid4().hex}"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rabbitmq_letters, "SETTLE", 0.0)  # nobody kills this broker
+        yield lambda: f"{url}?queue=q{uuid.uuid4().hex}"
     server.stop()
 
 
@@ -159,10 +162,11 @@ def test_a_key_that_is_done_is_forgotten_after_a_while(start: Open) -> None:
     [
         ("redis://me:hush@127.0.0.1:1/0", r"queue 'redis://me:\*\*\*@127\.0\.0\.1:1/0': .*; nothing .* is lost: start"),
         ("nats://hush@127.0.0.1:1", r"queue 'nats://\*\*\*@127\.0\.0\.1:1': .*; nothing .* is lost: start the broker"),
+        ("amqp://me:hush@127.0.0.1:1", r"queue 'amqp://me:\*\*\*@127\.0\.0\.1:1': .*; nothing .* is lost: start"),
     ],
 )
 def test_a_broker_that_is_down_is_said_in_a_line(url: str, words: str) -> None:
-    pytest.importorskip("redis", reason="needs the extra brokers")
+    pytest.importorskip(LIBRARIES[kit.SCHEMES[url.partition(":")[0]]], reason="needs the extra brokers")
     with pytest.raises(LetterError, match=words) as caught:
         kit.opened(url)
     assert "hush" not in str(caught.value) and "\n" not in str(caught.value)

@@ -1,5 +1,8 @@
 """One small predictor of real rows, and services in front of it."""
 
+import sys
+import tempfile
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -7,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import sqlalchemy
 from sklearn.datasets import load_iris
 
 from autoglm import AutoML, Predictor
@@ -15,7 +19,12 @@ pytest.importorskip("grpc", reason="needs the extra serve")
 
 from autoglm.kit.logs import logger
 from autoglm.kit.settings import ServeSettings
+from autoglm.serving import store
 from autoglm.serving.running import Running
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+
+import daemons
 
 CLOSED = {"http": -1, "grpc": -1, "metrics": -1}
 
@@ -78,3 +87,32 @@ def served(folder: Path) -> Iterator[Running]:
     """A service with both protocols and meters."""
     with Running(folder, ServeSettings(http=0, grpc=0, metrics=0), logger(plain=True)) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """Where a real PostgreSQL is."""
+    pytest.importorskip("psycopg", reason="needs the extra postgres")
+    with tempfile.TemporaryDirectory(prefix="postgres-") as folder:  # pytest's own is closed to the user postgres
+        try:
+            server, url = daemons.postgres(Path(folder))
+        except daemons.MissingProgramError as error:
+            pytest.skip(str(error))
+        server.start()
+        yield url
+        server.stop()
+
+
+@pytest.fixture
+def fresh(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], str]:
+    """Make a fresh place for a store: a file, or a base of a real PostgreSQL."""
+
+    def make(kind: str) -> str:
+        if kind == "sqlite":
+            return str(tmp_path / "shadow.sqlite")
+        url, name = request.getfixturevalue("postgres"), f"b{uuid.uuid4().hex}"
+        with sqlalchemy.create_engine(store.url(url), isolation_level="AUTOCOMMIT").connect() as base:
+            base.exec_driver_sql(f"CREATE DATABASE {name}")
+        return f"{url.rpartition('/')[0]}/{name}"
+
+    return make

@@ -36,8 +36,8 @@ def other(frame: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> str:
-    return str(tmp_path / "shadow.sqlite")
+def place(request: pytest.FixtureRequest, fresh: Callable[[str], str]) -> str:
+    return fresh(getattr(request, "param", "sqlite"))
 
 
 @pytest.fixture
@@ -75,6 +75,7 @@ def until(true: Callable[[], bool], seconds: float = 20) -> bool:
     return True
 
 
+@pytest.mark.parametrize("place", ["sqlite", "postgresql"], indirect=True)
 def test_all_is_answered_explained_and_agrees(made: Made, place: str, other: Path, told: list[Seen]) -> None:
     registry = CollectorRegistry()
     shadow = made(other=other, explain=True, registry=registry)

@@ -1,19 +1,26 @@
 """Stores: what was kept is there, dead letters wait, what cannot work says so."""
 
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
+import sqlalchemy as sql
 
 from autoglm.core.columns import Column
 from autoglm.serving.observer import Seen
 from autoglm.serving.parcel import Parcel
 from autoglm.serving.store import MOST_TRIES, Kept, Store, StoreError, shown, url
 
+PLACES = ["sqlite", "postgresql"]
 
-@pytest.fixture
-def store(tmp_path: Path):
-    found = Store(str(tmp_path / "shadow.sqlite"), most=3)
+
+@pytest.fixture(params=PLACES)
+def store(request: pytest.FixtureRequest, fresh: Callable[[str], str]) -> Iterator[Store]:
+    """One contract for a file and a real PostgreSQL."""
+    found = Store(fresh(request.param), most=3)
     yield found
     found.close()
 
@@ -64,11 +71,42 @@ def test_facts_and_losses(store: Store) -> None:
     assert store.about() == {"folder": "/b", "other": ""} and store.lost() == 7
 
 
-def test_two_processes_share_a_file(store: Store) -> None:
+def test_two_processes_share_a_place(store: Store) -> None:
     other = Store(store.place)
     store.bury(parcel("a"), "full")
     assert other.next() is not None
     other.close()
+
+
+@pytest.mark.parametrize("kind", PLACES)
+def test_many_may_begin_and_write_the_same_at_once(kind: str, fresh: Callable[[str], str]) -> None:
+    place = fresh(kind)
+
+    def write(n: int) -> None:
+        found = Store(place)
+        found.bury(parcel("a", "b"), f"full {n}")
+        found.tell({"folder": f"/{n}"})
+        found.keep([kept("c", error=str(n)), kept("d")])
+        found.close()
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(write, range(6)))
+    store = Store(place)
+    assert store.depth() == 2 and {row["key"] for row in store.answers(["key"])} == {"c", "d"}
+    store.close()
+
+
+def test_what_is_kept_comes_back_as_it_was(store: Store) -> None:
+    numbers = {"equal": 0, "difference": 1e-300, "gap": float("inf")}
+    told = kept("ä", float(2**40), phi=bytes(range(256)), key_features="\\", **numbers)
+    store.keep([told])
+    assert store.answers(list(asdict(told))) == [asdict(told)]
+
+
+def test_a_text_with_nul_is_kept(store: Store) -> None:
+    store.keep([kept("a", error="b\0c")])
+    store.bury(parcel("a"), "b\0c")
+    assert store.answers(["error"]) == [{"error": "b\N{REPLACEMENT CHARACTER}c"}] and store.depth() == 1
 
 
 @pytest.mark.parametrize("place", ["/proc/none/shadow.sqlite", "mysql+nothing://x/y", "sqlite:////proc/none/x", "://"])
@@ -91,7 +129,20 @@ def test_a_full_disk_is_told(tmp_path: Path) -> None:
         base.commit()
         with pytest.raises(StoreError, match="full"), store._told():
             for i in range(100):
-                base.execute(__import__("sqlalchemy").text("INSERT INTO shadow_lost VALUES (1, 1)"))
+                base.execute(sql.text("INSERT INTO shadow_lost VALUES (1, 1)"))
                 base.exec_driver_sql("INSERT INTO shadow_about VALUES (?, ?)", (str(i), "x" * 5000))
             base.commit()
+    store.close()
+
+
+def test_a_server_that_was_away_is_found_again(fresh: Callable[[str], str], tmp_path: Path) -> None:
+    store = Store(fresh("postgresql"))
+    with sql.create_engine(url(store.place)).connect() as base, store._engine.connect() as own:
+        number = own.exec_driver_sql("SELECT pg_backend_pid()").scalar()
+        own.commit()
+        base.exec_driver_sql(f"SELECT pg_terminate_backend({number})")
+        with pytest.raises(StoreError, match=r"store 'postgresql://autoglm@.*terminat"), store._told():
+            own.exec_driver_sql("SELECT 1")
+    store.lose(1)
+    assert store.lost() == 1
     store.close()

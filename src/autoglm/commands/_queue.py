@@ -20,7 +20,7 @@ def option(command: Callable[..., Any]) -> Callable[..., Any]:
         default="autoglm-jobs.sqlite",
         show_default=True,
         metavar="FILE|URL",
-        help="A SQLite file, redis://HOST or nats://HOST; also AUTOGLM_QUEUE.",
+        help="A SQLite file, redis://HOST, nats://HOST or amqp://HOST; also AUTOGLM_QUEUE.",
     )(command)
 
 

@@ -28,7 +28,8 @@ def command() -> None:
 
     An accepted job is kept. A worker that dies costs at most the part it had in hand: another goes on, and the
     answer's file is the same. A job that fails is tried again, each time later; after five tries it is a dead letter.
-    The queue is a file, or a broker: redis://HOST and nats://HOST serve workers on many machines that share a disk.
+    The queue is a file, or a broker: redis://HOST, nats://HOST and amqp://HOST serve workers on many machines that
+    share a disk.
 
     \b
     Examples:

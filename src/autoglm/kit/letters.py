@@ -1,6 +1,6 @@
 """Letters: a durable queue of jobs with dead letters; what was accepted is answered, or kept with its error.
 
-A file by default (`autoglm.kit.sqlite_letters`); Redis and NATS by URL behind the same verbs.
+A file by default (`autoglm.kit.sqlite_letters`); Redis, NATS and RabbitMQ by URL behind the same verbs.
 """
 
 from __future__ import annotations
@@ -16,7 +16,15 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
 FILE = "sqlite:///"
-SCHEMES = {"redis": "redis", "rediss": "redis", "unix": "redis", "nats": "nats", "tls": "nats"}
+SCHEMES = {
+    "redis": "redis",
+    "rediss": "redis",
+    "unix": "redis",
+    "nats": "nats",
+    "tls": "nats",
+    "amqp": "rabbitmq",
+    "amqps": "rabbitmq",
+}
 MONTH = 30 * 86400.0  # seconds for which the key of a job that is done is remembered
 
 
@@ -117,8 +125,8 @@ def opened(place: str, registry: CollectorRegistry | None = None, **settings: An
     Parameters
     ----------
     place
-        A file, ``sqlite:///FILE``, ``redis://[USER:PASSWORD@]HOST[:PORT][/BASE]`` or ``nats://...``; ``?queue=NAME``
-        behind a URL keeps several queues apart.
+        A file, ``sqlite:///FILE``, ``redis://[USER:PASSWORD@]HOST[:PORT][/BASE]``, ``nats://...`` or
+        ``amqp://[USER:PASSWORD@]HOST[:PORT][/VHOST]``; ``?queue=NAME`` behind a URL keeps several queues apart.
     registry
         Where a broker's meters go, see `autoglm.kit.remote.Remote`.
     settings
@@ -147,7 +155,11 @@ def opened(place: str, registry: CollectorRegistry | None = None, **settings: An
         from autoglm.kit.nats_letters import NATSLetters
 
         return NATSLetters(place, registry=registry, **settings)
-    raise OptionError(f"queue {scheme}://...: expected a file, {FILE}FILE, redis://HOST/BASE or nats://HOST")
+    if SCHEMES.get(scheme) == "rabbitmq":
+        from autoglm.kit.rabbitmq_letters import RabbitMQLetters
+
+        return RabbitMQLetters(place, registry=registry, **settings)
+    raise OptionError(f"queue {scheme}://...: expected a file, {FILE}FILE, redis://HOST, nats://HOST or amqp://HOST")
 
 
 def wait(tries: int, base: float, longest: float, chance: Callable[[], float]) -> float:

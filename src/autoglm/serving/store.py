@@ -9,12 +9,15 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import sqlalchemy as sql
+from sqlalchemy.dialects import postgresql, sqlite
 
 from autoglm.core.errors import AutoGLMError, MissingExtraError
 from autoglm.serving.parcel import Parcel
 
 MOST_TRIES = 3  # a request that ends the process each time must not do so for ever
 PRUNE = 1_000  # answers between two looks at how many there are
+# What lets one process alone make tables.
+ALONE = {"sqlite": "BEGIN IMMEDIATE", "postgresql": "SELECT pg_advisory_xact_lock(hashtext('autoglm shadow'))"}
 
 META = sql.MetaData()
 ANSWERS = sql.Table(
@@ -138,7 +141,7 @@ class Store:
                 raise MissingExtraError(f"{error}: pip install 'open-autoglm[postgres]' for PostgreSQL") from error
             if self._engine.dialect.name == "sqlite":
                 sql.event.listen(self._engine, "connect", _pragmas)
-            META.create_all(self._engine)
+            self._make()
 
     def keep(self, results: Sequence[Kept]) -> None:
         """Write results, and take their requests from the dead letters; all of it or nothing."""
@@ -146,8 +149,7 @@ class Store:
             return
         keys = [kept.key for kept in results]
         with self._change() as base:
-            base.execute(sql.delete(ANSWERS).where(ANSWERS.c.key.in_(keys)))
-            base.execute(sql.insert(ANSWERS), [asdict(kept) for kept in results])
+            self._write(base, ANSWERS, [asdict(kept) for kept in results])
             base.execute(sql.delete(DEAD).where(DEAD.c.key.in_(keys)))
         self._since += len(results)
         if self._since >= PRUNE:
@@ -167,10 +169,8 @@ class Store:
             }
             for one in parcel.each()
         ]
-        keys = [letter["key"] for letter in told]
         with self._change() as base:
-            base.execute(sql.delete(DEAD).where(DEAD.c.key.in_(keys)))
-            base.execute(sql.insert(DEAD), told)
+            self._write(base, DEAD, told)
 
     def lose(self, requests: int) -> None:
         """Note requests that nothing was kept of."""
@@ -181,7 +181,7 @@ class Store:
         """Return the dead letter to try next, its try counted beforehand; None when there is none."""
         with self._change() as base:
             chosen = sql.select(DEAD.c.key, DEAD.c.body).where(DEAD.c.tries < MOST_TRIES).order_by(DEAD.c.tries)
-            row = base.execute(chosen.order_by(DEAD.c.time).limit(1)).first()
+            row = base.execute(chosen.order_by(DEAD.c.time).limit(1).with_for_update(skip_locked=True)).first()
             if row is None:
                 return None
             base.execute(sql.update(DEAD).where(DEAD.c.key == row.key).values(tries=DEAD.c.tries + 1))
@@ -200,8 +200,7 @@ class Store:
     def tell(self, facts: dict[str, str]) -> None:
         """Note what the answers are of: folders, versions."""
         with self._change() as base:
-            base.execute(sql.delete(ABOUT).where(ABOUT.c.name.in_(list(facts))))
-            base.execute(sql.insert(ABOUT), [{"name": name, "value": value} for name, value in facts.items()])
+            self._write(base, ABOUT, [{"name": name, "value": value} for name, value in facts.items()])
 
     def about(self) -> dict[str, str]:
         """Return what was noted."""
@@ -233,6 +232,22 @@ class Store:
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
+
+    def _make(self) -> None:
+        """Make the tables that are not there; of several processes that begin at once, one."""
+        with self._engine.begin() as base:
+            if self._engine.dialect.name in ALONE:
+                base.exec_driver_sql(ALONE[self._engine.dialect.name])
+            META.create_all(base)
+
+    def _write(self, base: sql.Connection, table: sql.Table, rows: Sequence[dict[str, Any]]) -> None:
+        """Write rows, over those of the same key."""
+        write = (sqlite if self._engine.dialect.name == "sqlite" else postgresql).insert(table)
+        keys = [column.name for column in table.primary_key]
+        values = {column.name: write.excluded[column.name] for column in table.c if column.name not in keys}
+        told = [{name: _storable(value) for name, value in row.items()} for row in rows]
+        told.sort(key=lambda row: [row[key] for key in keys])  # two who write the same wait for each other in one order
+        base.execute(write.on_conflict_do_update(index_elements=keys, set_=values), told)
 
     @contextmanager
     def _change(self) -> Iterator[sql.Connection]:
@@ -267,6 +282,11 @@ def shown(place: str) -> str:
         return place if "://" not in place else sql.make_url(place).render_as_string(hide_password=True)
     except sql.exc.ArgumentError:
         return place
+
+
+def _storable(value: Any) -> Any:
+    """Return a text as PostgreSQL takes it: without NUL, which a client's id of a request may have."""
+    return value.replace("\0", "\N{REPLACEMENT CHARACTER}") if isinstance(value, str) else value
 
 
 def _pragmas(connection: Any, _: Any) -> None:
