@@ -10,7 +10,6 @@ import pytest
 import rivals
 import tasks
 
-
 NEEDS = {"gp": "torch", "gp_warm": "torch", "cmaes": "cmaes", "cfo": "flaml", "blendsearch": "flaml", "smac": "smac"}
 
 
