@@ -83,7 +83,7 @@ def markdown(lines: Sequence[Mapping[str, Any]], policies: Mapping[str, Sequence
     return "\n\n".join(
         f"### {kind}: {len(part.tasks)} tasks\n\n{table.differences(part, AGAINST, 'trials', LOOKS)}"
         for kind, part in parts.items()
-        if part.tasks
+        if part.tasks and (kind == "all" or part.tasks != whole.tasks)
     )
 
 
