@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from tasks import SearchTask
 from autoglm.samplers.pool import PoolSampler
 from autoglm.samplers.ppo import PPOSampler
 from autoglm.tuning.pausing import PausePruner, resumed_from
+from autoglm.tuning.policy import Policy
 from autoglm.tuning.situation import Situation
 from autoglm.tuning.study import CandidateSampler
 
@@ -37,6 +39,28 @@ def random_candidate(seed: int, **options: Any) -> CandidateSampler:
         return np.where(seen.valid, draw.random(seen.valid.shape), -np.inf)
 
     return CandidateSampler(choose, "random candidate", seed=seed, **options)
+
+
+def untrained(**options: Any) -> CandidateSampler:
+    """The network before its training, whose score is zero: it must choose as expected improvement does."""
+    shipped = Policy.shipped()
+    blank = {name: np.zeros_like(weight) if name.startswith("score.") else weight
+             for name, weight in shipped.weights.items()}  # fmt: skip
+    return CandidateSampler(replace(shipped, weights=blank).logits, "untrained", **options)
+
+
+def trained(name: str) -> Searcher:
+    """The searcher of a policy, from ``file.npz@digest``: a training that went on is another searcher.
+
+    Raises
+    ------
+    SystemExit
+        If the file holds another policy.
+    """
+    path, _, digest = name.rpartition("@")
+    if (found := Policy.read(path).digest) != digest:
+        raise SystemExit(f"{path} holds the policy {found}, not {digest}: its training went on")
+    return searching(lambda **options: PPOSampler(weights=path, **options))
 
 
 def searching(make: Make, warm: bool = False) -> Searcher:
@@ -82,6 +106,7 @@ SEARCHERS: dict[str, Searcher] = {
     "pool_warm": searching(PoolSampler, warm=True),
     "ppo_warm": searching(policy, warm=True),
     "random_candidate": searching(random_candidate),
+    "untrained": searching(untrained),
 }
 LEARNT = {"pool_warm", "ppo_warm"}  # need a space that others were searched in
 PAUSING: dict[str, Searcher] = {"pool_pause": pausing(PoolSampler), "ppo_pause": pausing(policy)}

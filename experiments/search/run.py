@@ -45,9 +45,17 @@ class Search:
 
 def main() -> None:
     """Read the command line and make the searches that the book lacks."""
-    arguments = parse()
-    data = problems.folder(arguments.data)
-    book = Path(arguments.book)
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--searchers", required=True, help=f"of {', '.join([*rivals.RIVALS, *ours.SEARCHERS])}, "
+                        f"module:sampler; for units of {', '.join([*stopping.SEARCHERS, *ours.PAUSING])}")  # fmt: skip
+    parser.add_argument("--budget", choices=AMOUNTS, default="trials")
+    add_options(parser)
+    fill(parser.parse_args())
+
+
+def fill(arguments: argparse.Namespace) -> None:
+    """Make the searches that the book lacks."""
+    data, book = problems.folder(arguments.data), Path(arguments.book)
     known = done(book)
     left = [search for search in plan(arguments, data) if search not in known]
     print(f"{len(left)} searches to make", flush=True)
@@ -57,28 +65,26 @@ def main() -> None:
             file.flush()
 
 
-def parse() -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--searchers", required=True, help=f"of {', '.join([*rivals.RIVALS, *ours.SEARCHERS])}, "
-                        f"module:sampler; for units of {', '.join([*stopping.SEARCHERS, *ours.PAUSING])}")  # fmt: skip
-    parser.add_argument("--budget", choices=AMOUNTS, default="trials")
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add what says on which tasks is searched, how long and how often."""
     parser.add_argument("--amount", type=int, help="trials (100) or median trainings (15) of a search")
     parser.add_argument("--seeds", default="0-9", help="as in 0-9 or 0,1,2")
     parser.add_argument("--groups", help="some of lcbench,xgboost,hpobench,hpolib,nasbench201")
     parser.add_argument("--tasks", help="names of tasks instead of all")
+    parser.add_argument(
+        "--training", action="store_true", help="the tasks one may learn from, instead of those that test"
+    )
     parser.add_argument("--data", help="the folder with the surrogates; default: AUTOGLM_HPO, or ../shared/hpo")
     parser.add_argument("--book", default="search.jsonl")
     parser.add_argument("--processes", type=int, default=1, choices=(1, 2))
     parser.add_argument("--seconds", type=float, default=float("inf"), help="begin no search after these")
-    return parser.parse_args()
 
 
 def plan(arguments: argparse.Namespace, data: Path) -> list[Search]:
     """The searches asked for: every task and searcher with the first seed, then with the next."""
     chosen = [
         task
-        for task in problems.tasks(True, data)
+        for task in problems.tasks(not arguments.training, data)
         if _among(task.group, arguments.groups) and _among(task.name, arguments.tasks)
     ]
     return [
@@ -147,7 +153,7 @@ def make(search: Search, data: Path) -> dict[str, Any]:
     task = _task(search.task, data)
     task.evaluate([_middle(task)])  # it is loaded before the clock runs
     known = stopping.SEARCHERS | ours.PAUSING if search.budget == "units" else ours.SEARCHERS
-    find = known[search.searcher] if search.searcher in known else rivals.searcher(search.searcher)
+    find = known[search.searcher] if search.searcher in known else searcher(search.searcher)
     trace = find(task, search.amount, search.seed)
     return asdict(search) | {
         "group": task.group,
@@ -161,13 +167,19 @@ def make(search: Search, data: Path) -> dict[str, Any]:
     }
 
 
+def searcher(name: str) -> rivals.Searcher:
+    """A policy by its file and digest, a rival by its name, or any sampler by its dotted path."""
+    return ours.trained(name) if ".npz@" in name else rivals.searcher(name)
+
+
 def _middle(task: problems.SearchTask) -> dict[str, Any]:
     return problems.decode(task.space, np.full((1, len(task.space)), 0.5))[0]
 
 
 @functools.cache
 def _task(name: str, data: Path) -> problems.SearchTask:
-    return next(task for task in problems.tasks(True, data) if task.name == name)
+    known = (task for held_out in (True, False) for task in problems.tasks(held_out, data))
+    return next(task for task in known if task.name == name)
 
 
 if __name__ == "__main__":

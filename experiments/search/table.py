@@ -164,9 +164,9 @@ def levels(results: Results, budget: str) -> str:
     return _table(head, rows)
 
 
-def differences(results: Results, other: str, budget: str) -> str:
-    """Paired differences of log-regret to another; below 0 is better than it."""
-    looks = [look for look in PAIRS[budget] if look <= len(results.level(other)) / results.step]
+def differences(results: Results, other: str, budget: str, after: Sequence[int] = ()) -> str:
+    """Paired differences of log-regret to another, after some trials or units; below 0 is better than it."""
+    looks = [look for look in after or PAIRS[budget] if look <= len(results.level(other)) / results.step]
     head = [f"log-regret − {other}", *(f"@{look} [95 %] wins–losses" for look in looks)]
     rows = []
     for name in (name for name in results.curves if name != other):

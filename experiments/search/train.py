@@ -28,7 +28,7 @@ import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -130,8 +130,9 @@ def draw_tasks(plan: Plan, iteration: int, part: int, data: str) -> list[Any]:
     """Return the iteration's tasks, one per instance; a part of the iteration draws every PARTS-th."""
     known: dict[str, list[Any]] = {}
     for task in training_tasks(data):
-        if task.group != plan.without:
-            known.setdefault(task.group, []).append(task)
+        known.setdefault(task.group, []).append(task)
+    if plan.without and known.pop(plan.without, None) is None:
+        raise SystemExit(f"--without {plan.without!r}: there are {', '.join(known) or 'made tasks only'}")
     return [_drawn(known, plan, [plan.seed, iteration, 1, k]) for k in range(part, plan.instances, PARTS)]
 
 
@@ -342,6 +343,8 @@ def train(plan: Plan, out: Path, data: str) -> None:
     checkpoint = out / "checkpoint.pt"
     if checkpoint.exists():
         stored = torch.load(checkpoint, weights_only=True)
+        if stored["plan"] != asdict(replace(plan, iterations=stored["plan"]["iterations"])):
+            raise SystemExit(f"{out} holds a training of another plan: {stored['plan']}")
         network.load_state_dict(stored["network"])
         optimiser.load_state_dict(stored["optimiser"])
         first, seconds, transitions = stored["iteration"], stored["seconds"], stored["transitions"]
@@ -368,7 +371,7 @@ def train(plan: Plan, out: Path, data: str) -> None:
             curve.flush()
             state = {"network": network.state_dict(), "optimiser": optimiser.state_dict()}
             spent = {"iteration": iteration + 1, "seconds": seconds, "transitions": transitions}
-            torch.save(state | spent, checkpoint.with_suffix(".partial"))
+            torch.save(state | spent | {"plan": asdict(plan)}, checkpoint.with_suffix(".partial"))
             os.replace(checkpoint.with_suffix(".partial"), checkpoint)
             if iteration % 10 == 9 or iteration + 1 == plan.iterations:
                 spent["seconds"] = round(seconds)

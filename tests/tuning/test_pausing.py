@@ -1,6 +1,8 @@
 """What is not among the best pauses at a rung, and goes on later as one trial with what it was."""
 
 import math
+from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
@@ -14,26 +16,37 @@ from autoglm.tuning.study import chosen_by
 LAST = 27
 
 
-def searched(trials: int, direction: str = "minimize", resume: bool = True, **options: object) -> optuna.Study:
-    """Search a rough function for the fastest decay; a trial goes on where its ancestor stood."""
-    sign = -1.0 if direction == "maximize" else 1.0
-    kept: dict[int | None, tuple[int, float]] = {}
+class Training:
+    """A rough function's decay, the faster the better; a trial goes on where its ancestor stood."""
 
-    def objective(trial: optuna.Trial) -> float:
-        rate = 1 + math.sin(97 * trial.suggest_float("x", 0, 1))
-        step, loss = kept.get(resumed_from(trial), (0, 1.0))
+    def __init__(self, sign: float = 1.0, broken: float = 0.0) -> None:
+        """``broken`` is what a third of all settings report instead of a loss, if it is not 0."""
+        self.sign, self.broken = sign, broken
+        self.kept: dict[int | None, tuple[int, float]] = {}
+
+    def __call__(self, trial: optuna.Trial) -> float:
+        x = trial.suggest_float("x", 0, 1)
+        rate = 1 + math.sin(97 * x)
+        step, loss = self.kept.get(resumed_from(trial), (0, 1.0))
         while step < LAST:
             step, loss = step + 1, loss * (1 - 0.1 * rate)
-            trial.report(sign * loss, step)
+            trial.report(self.broken if self.broken and x > 2 / 3 else self.sign * loss, step)
             if trial.should_prune():
-                kept[trial.number] = step, loss
+                self.kept[trial.number] = step, loss
                 raise optuna.TrialPruned
-        return sign * loss
+        return self.sign * loss
 
+
+def begun(direction: str = "minimize", resume: bool = True, **options: Any) -> optuna.Study:
+    """Return a study with its sampler and pruner, which another process would make in the same way."""
     pruner = PausePruner(first=3, last=LAST)
     sampler = PoolSampler(seed=1, resume=pruner if resume else None)
-    study = optuna.create_study(sampler=sampler, pruner=pruner, direction=direction, **options)
-    study.optimize(objective, n_trials=trials)
+    return optuna.create_study(sampler=sampler, pruner=pruner, direction=direction, load_if_exists=True, **options)
+
+
+def searched(trials: int, direction: str = "minimize", resume: bool = True) -> optuna.Study:
+    study = begun(direction, resume)
+    study.optimize(Training(-1.0 if direction == "maximize" else 1.0), n_trials=trials)
     return study
 
 
@@ -67,6 +80,36 @@ def test_without_resuming_the_pruner_prunes() -> None:
     study = searched(20, resume=False)
     assert all(resumed_from(t) is None for t in study.trials)
     assert any(t.state == TrialState.PRUNED for t in study.trials)
+
+
+def test_another_process_goes_on_from_the_storage(tmp_path: Path) -> None:
+    storage, training = f"sqlite:///{tmp_path}/study.db", Training()
+    for _ in range(4):  # a new sampler and pruner each time
+        begun(storage=storage, study_name="parts").optimize(training, n_trials=5)
+    parts = begun(storage=storage, study_name="parts").trials
+    whole = searched(20).trials
+    assert [t.params for t in parts] == [t.params for t in whole]
+    assert [resumed_from(t) for t in parts] == [resumed_from(t) for t in whole]
+    assert any(resumed_from(t) is not None for t in whole)
+
+
+@pytest.mark.parametrize("broken", [math.nan, math.inf, -math.inf])
+def test_reports_that_are_not_finite_are_lived_with(broken: float) -> None:
+    study = begun()
+    study.optimize(Training(broken=broken), n_trials=25)
+    lost = [t for t in study.trials if t.params["x"] > 2 / 3]
+    assert lost and len(study.trials) == 25
+    if broken != -math.inf:  # which is better than all, and goes on
+        assert all(t.state == TrialState.PRUNED and t.last_step == 3 and resumed_from(t) is None for t in lost)
+    assert any(t.state == TrialState.COMPLETE for t in study.trials)
+
+
+def test_parallel_workers_go_on_with_what_was_paused() -> None:
+    study = begun()
+    study.optimize(Training(), n_trials=40, n_jobs=3)
+    resumed = [number for t in study.trials if (number := resumed_from(t)) is not None]
+    assert resumed and len(study.trials) == 40
+    assert all(study.trials[number].state == TrialState.PRUNED for number in resumed)
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,24 @@ def test_padding_changes_nothing() -> None:
         np.testing.assert_allclose(a, b, atol=1e-5)
 
 
+def test_the_end_of_a_training_is_foreseen_from_looks_at_it_and_at_others() -> None:
+    places = np.linspace(0.05, 0.95, 10)[None, :, None]
+    ends = (places[..., 0] - 0.5) ** 2
+    early, late = places[:, :9], places[:, :6]  # nine were begun, six came to their end
+    looks = np.concatenate([early, late], 1)
+    progress = np.concatenate([np.zeros((1, 9)), np.ones((1, 6))], 1)
+    losses = np.concatenate([ends[:, :9] + 1, ends[:, :6]], 1)  # every training loses one by the end
+    real, number = np.ones((1, 1), dtype=bool), np.zeros((1, 1), dtype=bool)
+    belief = Belief(looks, loss_scores(losses), number, real, progress)
+    mean, deviation, distance2 = belief.predict(places)
+    foreseen = (np.exp(belief.log_weights)[..., None] * mean).sum(1)[0]
+    assert np.abs(foreseen[:9] - foreseen[:9][::-1]).max() < 0.5  # a parabola, though its right side never ended
+    assert foreseen[:9].max() < np.median(loss_scores(losses)[0, :9])  # all end below where they were early
+    spread = deviation[0, belief.log_weights[0].argmax()]
+    assert spread[:6].max() < spread[6:9].min() < spread[9]  # ended, begun, unseen
+    assert distance2.shape == (1, 15, 10) and distance2[0, 2, 2] == 0  # near is who has the same settings
+
+
 def test_categories_are_equal_or_different() -> None:
     distance = squares(np.array([[[0.1, 0.1]]]), np.array([[[0.3, 0.3]]]), np.array([[True, False]]))
     np.testing.assert_allclose(distance[0, 0, 0], [1.0, 0.04])

@@ -73,7 +73,7 @@ class PausePruner(optuna.pruners.BasePruner):
             raise OptionError(
                 f"first={first}, last={last}, eta={eta}: expected 1 <= first < last and an eta of 2 or more"
             )
-        self.eta = eta
+        self.eta, self.last = eta, last
         self.rungs = [first]
         while self.rungs[-1] * eta < last / NEAR:
             self.rungs.append(self.rungs[-1] * eta)

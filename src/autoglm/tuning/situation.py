@@ -49,6 +49,7 @@ class Studies:
     categorical: NDArray[np.bool_]  # (B, d)
     trials: NDArray[np.int64]  # (B,), how many there will be, or UNKNOWN
     priors: Sequence[Array | None]  # places (p, d) that were good elsewhere, best first
+    progress: Array | None = None  # (B, n), where trainings were looked at before their end: see `surrogate.Belief`
 
     @classmethod
     def start(
@@ -85,11 +86,12 @@ class Studies:
         """Draw candidates and judge them."""
         n = self.losses.shape[1]
         scores = surrogate.loss_scores(self.losses) if n else self.losses
+        belief = surrogate.Belief(self.places, scores, self.categorical, self.real, self.progress) if n else None
         drawn, origins = [], []
         excluded = [self._exclusions(b) for b in range(len(self.cubes))]
+        parents = self._parents(belief)
         for b, cube in enumerate(self.cubes):
-            d = len(cube.axes)
-            found, origin = pool.first_round(cube, self.places[b, :, :d], scores[b], self.rngs[b])
+            found, origin = pool.first_round(cube, *parents[b], self.rngs[b])
             prior = self.priors[b]
             if prior is not None:
                 found, origin = (
@@ -99,9 +101,8 @@ class Studies:
             drawn.append(pool.blanked(found, excluded[b]))
             origins.append(origin)
         candidates = self._padded(drawn)
-        if not n:
+        if belief is None:
             return self._unseen(candidates, origins)
-        belief = surrogate.Belief(self.places, scores, self.categorical, self.real)
         judged = _Judged.of(belief, candidates)
         refined = []
         for b, (cube, rng) in enumerate(zip(self.cubes, self.rngs, strict=True)):
@@ -117,6 +118,18 @@ class Studies:
         there = np.arange(origin.shape[1])[None] < counts[:, None]
         there[:, candidates.shape[1] :] = True
         return self._situation(belief, judged, np.concatenate([candidates, more], 1), origin, there)
+
+    def _parents(self, belief: surrogate.Belief | None) -> list[tuple[Array, Array]]:
+        """Return places (n, d) and scores (n,) of each study's trials, of trainings that go on as they are foreseen."""
+        scores = self.losses if belief is None else belief.scores
+        whole = [np.arange(scores.shape[1])] * len(self.cubes)
+        if belief is not None and self.progress is not None:
+            scores = (np.exp(belief.log_weights)[..., None] * belief.predict(self.places)[0]).sum(1)
+            whole = [np.sort(np.unique(places, axis=0, return_index=True)[1]) for places in self.places]
+        return [
+            (self.places[b, first, : len(cube.axes)], scores[b, first])
+            for b, (cube, first) in enumerate(zip(self.cubes, whole, strict=True))
+        ]
 
     def _exclusions(self, study: int) -> list[tuple[int, float, NDArray[np.intp]]]:
         """Return what a study's categories exclude."""
@@ -168,10 +181,13 @@ class Studies:
         density = np.log((closeness * good[..., None]).sum(1) / good.sum(1)[:, None] + 1e-3)
         density -= np.log(closeness.mean(1) + 1e-3)
         one_hot = np.eye(len(pool.ORIGINS))[origin]
-        left = np.where(self.trials == UNKNOWN, 0.5, 1 - n / np.maximum(self.trials, 1))
+        trials = np.full(len(self.cubes), n)
+        if self.progress is not None:  # a trial has several looks
+            trials = np.array([len(np.unique(p, axis=0)) for p in self.places])
+        left = np.where(self.trials == UNKNOWN, 0.5, 1 - trials / np.maximum(self.trials, 1))
         shared = np.stack(
             [
-                np.full(len(left), np.log1p(n) / 5),
+                np.log1p(trials) / 5,
                 left,
                 (self.trials != UNKNOWN).astype(float),
                 np.log(self.real.sum(1)) / 3,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,6 @@ import optuna
 from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState
-from scipy.special import ndtri
 
 from autoglm.core.errors import OptionError
 from autoglm.tuning.cube import Cube
@@ -29,6 +29,8 @@ MOST_TRIALS = 200  # trials above which Optuna's TPE chooses: a Gaussian process
 TRUSTED = 5  # settings of a prior that are tried in their order; the others are candidates like any
 MOST_PARAMETERS = 40  # parameters above which distances say nothing
 ENOUGH = 20  # trials after which the processes must tell a trial from the others better than the mean does
+LEVELS = (1, 3, 9, 27)  # parts of the way to its end at which a training is looked at
+MOST_LOOKS = 120  # at trainings that were stopped; more only where there are more trials
 WHO = "autoglm:chosen_by"  # of a trial's system attributes
 
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
@@ -135,12 +137,11 @@ class CandidateSampler(optuna.samplers.BaseSampler):
     ) -> Studies:
         """Return the study as the choice sees it; running trials count as mediocre, so that no other goes there."""
         places, present = cube.places([t.params for t in (*ended, *running)])
-        losses = standings(ended, study.direction)
+        seen = looks([*ended, *running], study.direction, self._resume.last if self._resume else None)
         studies = Studies.start([cube], [rng], [self._trials or UNKNOWN], [self._untried(cube, places)])
-        finite = losses[np.isfinite(losses)]
-        liar = float(np.median(finite)) if len(finite) else 0.0
-        studies.places, studies.present = places[None], present[None]
-        studies.losses = np.concatenate([losses, np.full(len(running), liar)])[None]
+        studies.places, studies.present = places[seen.owners][None], present[seen.owners][None]
+        studies.losses = seen.losses[None]
+        studies.progress = None if seen.progress is None else seen.progress[None]
         return studies
 
     def _untried(self, cube: Cube, places: Array) -> Array | None:
@@ -167,25 +168,43 @@ def chosen_by(trial: FrozenTrial) -> str:
     return str(trial.system_attrs.get(WHO, "random"))
 
 
-def standings(trials: Sequence[FrozenTrial], direction: optuna.study.StudyDirection) -> Array:
-    """Return numbers (n,) that order trials, lower is better: their losses, or how often each loses to another.
+@dataclass(frozen=True)
+class Looks:
+    """What is known of trials at n moments, in the order of the trials."""
 
-    Pruned trials cannot be compared by value: two trials are compared at the last step that both reached, and the
-    number is the normal score of the share of comparisons lost. What failed, or has no value, is NaN: worst.
+    owners: NDArray[np.int64]  # (n,), the trial's position
+    losses: Array  # (n,), lower is better; NaN: failed
+    progress: Array | None  # (n,) in [0, 1], on a logarithmic scale of steps; None where all trials came to their end
+
+
+def looks(trials: Sequence[FrozenTrial], direction: optuna.study.StudyDirection, end: int | None = None) -> Looks:
+    """Return the losses of trials at their end and, where a pruner stopped some, at earlier steps too.
+
+    Looks are at a 27th, a ninth and a third of the way and at the end, or at the first report after; ``end`` is the
+    step of the end, None for the latest that any trial reported. A running trial of which nothing is known counts as
+    mediocre. What failed, or has no value, is NaN.
     """
-    sign = -1.0 if direction == optuna.study.StudyDirection.MAXIMIZE else 1.0
-    final = np.array([sign * t.values[0] if t.state == TrialState.COMPLETE and t.values else np.nan for t in trials])
-    if not any(t.state == TrialState.PRUNED and t.intermediate_values for t in trials):
-        return final
-    steps = sorted({step for t in trials for step in t.intermediate_values})
-    curves = np.array([[sign * t.intermediate_values.get(s, np.nan) for s in steps] for t in trials])
-    curves = np.clip(np.column_stack([curves, final]), -1e300, 1e300)
-    lost = np.full((len(trials), len(trials)), np.nan)
-    for column in curves.T:
-        gap = column[:, None] - column[None]
-        lost = np.where(np.isnan(gap), lost, (gap > 0) + (gap == 0) / 2)
-    np.fill_diagonal(lost, np.nan)
-    known = ~np.isnan(lost)
-    share = np.where(known, lost, 0.0).sum(1) / np.maximum(known.sum(1), 1)
-    usual = np.clip(np.where(known.any(1), share, 0.5), 0.5 / len(trials), 1 - 0.5 / len(trials))
-    return np.where(np.isnan(curves).all(1), np.nan, ndtri(usual))
+    curved = any(t.state == TrialState.PRUNED and t.intermediate_values for t in trials)
+    last = max([end or 1, *(step for t in trials for step in t.intermediate_values)]) if curved else 1
+    curves = [_looked(t, t.intermediate_values if curved else {}, last) for t in trials]
+    final = [(at, *curve[-1]) for at, curve in enumerate(curves)]
+    earlier = [(at, *look) for at, curve in enumerate(curves) for look in curve[:-1]]
+    kept = sorted(final + earlier[len(earlier) - max(MOST_LOOKS - len(final), 0) :], key=lambda look: look[:2])
+    owners = np.array([at for at, _, _ in kept], dtype=np.int64)
+    steps, losses = np.array([look[1:] for look in kept], dtype=float).reshape(-1, 2).T
+    losses = -losses if direction == optuna.study.StudyDirection.MAXIMIZE else losses
+    finite = losses[np.isfinite(losses)]
+    running = [t.state == TrialState.RUNNING and not (curved and t.intermediate_values) for t in trials]
+    losses[np.array(running, dtype=bool)[owners]] = np.median(finite) if len(finite) else 0.0
+    progress = np.clip(1 + np.log(np.maximum(steps, 1) / last) / np.log(LEVELS[-1]), 0, 1) if curved else None
+    return Looks(owners, losses, progress)
+
+
+def _looked(trial: FrozenTrial, curve: Mapping[int, float], last: int) -> list[tuple[int, float]]:
+    """Return step and value of at least one look at a trial; a value of NaN where there is none."""
+    if trial.state == TrialState.COMPLETE and trial.values:
+        curve = {step: value for step, value in curve.items() if step < last} | {last: trial.values[0]}
+    steps = sorted(curve)
+    reached = {next((step for step in steps if step * level >= last), None) for level in LEVELS}
+    at = sorted(step for step in reached if step is not None) or steps[-1:]  # stopped before its first look
+    return [(step, curve[step]) for step in at] or [(last, np.nan)]

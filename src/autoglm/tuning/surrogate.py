@@ -2,7 +2,8 @@
 
 Every array starts with an axis of B studies, all with n trials in d parameters (padded; ``real`` tells which are
 there). Each process has Matérn-5/2 covariance: two whose length-scales are fixed and equal, one that is a sum over
-parameters, and one whose length-scales are learned by a few sign steps on the marginal likelihood.
+parameters, and one whose length-scales are learned by a few sign steps on the marginal likelihood. Where trainings
+were looked at before their end, how far they were is one more coordinate, and what is asked for is their end.
 They answer together, weighted by their marginal likelihood; the amplitude is integrated out up to its mode.
 
 Sources: Rasmussen & Williams, *Gaussian Processes for Machine Learning* (2006), ch. 4 and 5; Ament et al., *Unexpected
@@ -167,6 +168,11 @@ def _invert(covariance: Array, scores: Array) -> Array:
     return alpha
 
 
+def _reaching(places: Array, progress: Array) -> Array:
+    """Return places (B, n, d + 1) with how far each training was (B, n) as their last coordinate."""
+    return np.concatenate([places, progress[..., None]], -1)
+
+
 def _prior(real: NDArray[np.bool_]) -> Array:
     """Return the log inverse length-scale (B,) that is expected before any trial."""
     return np.asarray(-np.log(0.5 * np.sqrt(real.sum(1))))
@@ -174,12 +180,14 @@ def _prior(real: NDArray[np.bool_]) -> Array:
 
 @dataclass
 class Belief:
-    """The processes after n trials."""
+    """The processes after n trials, or after n looks at trials that went on."""
 
     places: Array  # (B, n, d)
     scores: Array  # (B, n)
     categorical: NDArray[np.bool_]  # (B, d)
     real: NDArray[np.bool_]  # (B, d)
+    progress: Array | None = None  # (B, n) in [0, 1], how far a trial was at each look; None: all came to their end
+    parameters: NDArray[np.bool_] = field(init=False)  # (B, d), `real` without the progress
     scales: Scales = field(init=False)
     whitening: Floats = field(init=False)  # (B, K, n, n), inverse of the covariance's Cholesky factor
     whitened: Floats = field(init=False)  # (B, K, n), the scores
@@ -190,6 +198,11 @@ class Belief:
     def __post_init__(self) -> None:
         """Learn the scales, then fit all processes to the trials."""
         n = self.scores.shape[1]
+        self.parameters = self.real
+        if self.progress is not None:
+            self.places = _reaching(self.places, self.progress)
+            self.categorical = np.pad(self.categorical, ((0, 0), (0, 1)))
+            self.real = np.pad(self.real, ((0, 0), (0, 1)), constant_values=True)
         between = pair_squares(self.places, self.categorical) * self.real[:, None, :]
         self.scales = Scales.learned(between, self.scores, self.real)
         noise = np.stack([*(np.full(len(self.scores), n) for n in NOISE), np.exp(self.scales.noise)], 1)
@@ -225,9 +238,11 @@ class Belief:
     def predict(self, candidates: Array) -> tuple[Array, Array, Array]:
         """Return means and deviations (B, K, m) at candidates (B, m, d), and squared distances (B, n, m) to the trials.
 
-        Distances are means over the parameters.
+        What is predicted is a trial's end. Distances are means over the parameters.
         """
         single = np.float32
+        if self.progress is not None:
+            candidates = _reaching(candidates, np.ones(candidates.shape[:2]))
         across = squares(self.places.astype(single), candidates.astype(single), self.categorical)
         across *= self.real[:, None, None, :]
         b, n, m, d = across.shape
@@ -235,7 +250,8 @@ class Belief:
         mean = (self.whitened[:, :, None, :] @ spread)[:, :, 0].astype(float)
         explained = np.einsum("bknm,bknm->bkm", spread, spread).astype(float)
         variance = self.amplitude[..., None] * np.maximum(1 - explained, 1e-6)
-        nearness = across @ np.where(self.real, 1 / self.real.sum(1)[:, None], 0)[:, None, :, None].astype(single)
+        equal = np.where(self.parameters, 1 / self.parameters.sum(1)[:, None], 0)
+        nearness = across[..., : equal.shape[1]] @ equal[:, None, :, None].astype(single)
         return mean, np.sqrt(variance), nearness[..., 0].astype(float)
 
     def explained(self) -> Array:

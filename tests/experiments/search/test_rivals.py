@@ -2,7 +2,6 @@
 
 import json
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,14 +10,21 @@ import pytest
 import rivals
 import tasks
 
+NEEDS = {"gp": "torch", "gp_warm": "torch", "cmaes": "cmaes", "cfo": "flaml", "blendsearch": "flaml", "smac": "smac"}
+
 
 @pytest.mark.parametrize(
-    "name", ["random", "grid", "tpe", "cmaes", "optuna.samplers:QMCSampler", "autoglm.samplers.tpe:sampler"]
+    "name",
+    [
+        *sorted(rivals.RIVALS.keys() - rivals.LEARNT.keys()),
+        "optuna.samplers:QMCSampler",
+        "autoglm.samplers.tpe:sampler",
+    ],
 )
 @pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 def test_a_seed_is_a_search(toy: tasks.SearchTask, name: str) -> None:
-    if name == "cmaes":
-        pytest.importorskip("cmaes")
+    if name in NEEDS:
+        pytest.importorskip(NEEDS[name])
     search = rivals.searcher(name)
     first, again, other = (search(toy, 12, seed) for seed in (1, 1, 2))
     assert len(first.losses) == len(first.costs) == 12
@@ -78,12 +84,15 @@ def test_a_portfolio_covers_what_single_bests_do_not() -> None:
     assert [row["at"] for row in rivals.greedy(known, pool, 3)] == [3, 0, 1]  # type: ignore[arg-type]
 
 
-def test_the_warm_start_is_tried_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, toy: tasks.SearchTask) -> None:
+@pytest.mark.parametrize("name", ["tpe_warm", "gp_warm"])
+def test_the_warm_start_is_tried_first(name: str, monkeypatch: pytest.MonkeyPatch, toy: tasks.SearchTask) -> None:
+    if name in NEEDS:
+        pytest.importorskip(NEEDS[name])
     with pytest.raises(ValueError, match="nothing may be learnt"):
         rivals.learnt(toy)
     first = [{"kind": "bowl", "x": 0.1, "depth": 5}, {"kind": "line", "x": 10.0, "depth": 1}]
     monkeypatch.setattr(rivals, "learnt", lambda task, pool="random": first)
-    trace = rivals.tpe_warm(toy, 5, 0)
+    trace = rivals.searcher(name)(toy, 5, 0)
     assert trace.losses[:2] == rivals.portfolio(toy, 5, 0).losses == pytest.approx([0, 2], abs=1e-9)
     assert len(trace.losses) == 5
     json.dumps(trace.losses)

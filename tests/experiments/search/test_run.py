@@ -20,6 +20,7 @@ def two(toy: tasks.SearchTask, monkeypatch: pytest.MonkeyPatch) -> list[tasks.Se
 def arguments(**changed: object) -> argparse.Namespace:
     asked: dict[str, object] = {
         "searchers": "random,grid", "seeds": "0-1", "budget": "trials", "amount": None, "groups": None, "tasks": None,
+        "training": False,
     }  # fmt: skip
     return argparse.Namespace(**(asked | changed))
 
@@ -43,6 +44,17 @@ def test_a_plan_goes_through_all_tasks_before_the_next_seed() -> None:
     assert len(run.plan(arguments(groups="xgboost"), Path())) == 4
     assert run.plan(arguments(searchers="tpe_warm"), Path()) == []  # toys have no siblings to learn from
     assert run.plan(arguments(searchers="asha", budget="units"), Path())[0].amount == 15
+
+
+def test_tasks_to_learn_from_are_searched_only_when_asked_for(
+    toy: tasks.SearchTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taught = type(toy)("lcbench/taught", "lcbench", False, toy.space)
+    monkeypatch.setattr(tasks, "tasks", lambda held_out, data: [toy] if held_out else [taught])
+    assert {search.task for search in run.plan(arguments(training=True), Path())} == {"lcbench/taught"}
+    assert {search.task for search in run.plan(arguments(), Path())} == {"lcbench/toy"}
+    run._task.cache_clear()
+    assert [run._task(task.name, Path("toys")) for task in (toy, taught)] == [toy, taught]
 
 
 def test_a_search_becomes_a_line_and_a_line_is_not_searched_again(

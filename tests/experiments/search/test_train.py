@@ -4,6 +4,7 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,19 @@ def test_tasks_of_an_iteration_are_those_of_its_seed() -> None:
     names = [t.name for t in train.draw_tasks(TINY, 3, 0, "")]
     assert names == [t.name for t in train.draw_tasks(TINY, 3, 0, "")]
     assert names != [t.name for t in train.draw_tasks(replace(TINY, seed=2), 3, 0, "")]
+
+
+def test_a_group_is_left_out_and_an_unknown_one_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    groups = {"lcbench": 3, "xgboost": 4, "curves": 1}
+    known = [SimpleNamespace(group=group, name=f"{group}/{k}") for group, count in groups.items() for k in range(count)]
+    monkeypatch.setattr(train, "training_tasks", lambda data: known)
+    monkeypatch.setattr(train, "restricted", lambda task, rng: task)
+    plan = replace(TINY, instances=60, synthetic=0.0)
+    for without in ("", "xgboost"):
+        drawn = {task.group for task in train.draw_tasks(replace(plan, without=without), 0, 0, "data")}
+        assert drawn == groups.keys() - {without}
+    with pytest.raises(SystemExit, match="--without 'xgb': there are lcbench, xgboost, curves"):
+        train.draw_tasks(replace(plan, without="xgb"), 0, 0, "data")
 
 
 def test_the_network_starts_as_expected_improvement(rollout: Any) -> None:
@@ -79,6 +93,8 @@ def test_training_goes_on_where_it_was_stopped_and_ships_what_it_trained(tmp_pat
     train.train(replace(TINY, iterations=1), tmp_path / "parts", "")
     first = (tmp_path / "parts" / "curve.jsonl").read_text()
     assert len(first.splitlines()) == 1
+    with pytest.raises(SystemExit, match="another plan"):
+        train.train(replace(TINY, gamma=0.0), tmp_path / "parts", "")
     train.train(TINY, tmp_path / "again", "")
     whole, again = (Policy.read(tmp_path / name / "policy.npz") for name in ("whole", "again"))
     assert whole.digest == again.digest and whole.record["plan"]["seed"] == 1
