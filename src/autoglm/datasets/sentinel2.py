@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from autoglm.core.dataset import PART, Archive, Card, Dataset, Mini
 from autoglm.core.errors import DataError, MissingExtraError, OptionError, nearest
 from autoglm.core.files import write_bytes
-from autoglm.datasets._archives import part
+from autoglm.core.published import part
 
 _PLACES = {
     "rgb": ("EuroSAT_RGB", "2750"),
