@@ -59,6 +59,7 @@ CARDS = {
         name="domains/clear",
         title="Is a sentence positive or negative? Four domains, sentences that raters felt clearly about",
         size="those of domains that were rated beyond -0.5 or 0.5",
+        groups="document",
         note=_ALL.note + " Has the document of each sentence, so that none stands on both sides of a split.",
     ),
 }
