@@ -61,7 +61,7 @@ def test_no_time_no_answer_no_failure(tmp_path: Path) -> None:
     started = time.monotonic()
     asked = {"members": members, "columns": ["strong"], "metric": "rmse", "seconds": -1.0, "seed": 4}
     assert permutation.job(data, asked) == {"drops": {}}
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 10
 
 
 def test_all_features_of_a_column_move_together() -> None:

@@ -116,7 +116,7 @@ def test_a_failed_job_waits(start: Open) -> None:
     letters.put({})
     began = time.monotonic()
     letters.fail(leased(letters), "boom")
-    assert leased(letters).tries == 2 and 0.9 < time.monotonic() - began < 2.5
+    assert leased(letters).tries == 2 and 0.9 < time.monotonic() - began < 10
 
 
 def test_a_lease_that_runs_out_is_given_on_and_counts(start: Open) -> None:

@@ -160,12 +160,15 @@ def test_an_address_that_cannot_be_one(tmp_path: Path) -> None:
 
 
 def test_who_begins_a_log_waits_until_it_is_safe(start: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kit, "SETTLE", 0.6)
-    began = time.monotonic()
+    slept: list[float] = []
+    monkeypatch.setattr(kit, "SETTLE", 30.0)
+    monkeypatch.setattr(kit.time, "sleep", slept.append)
     start()
-    assert time.monotonic() - began > 0.6
+    began = time.time()
+    assert slept == [pytest.approx(30.0, abs=5.0)]
+    monkeypatch.setattr(kit.time, "time", lambda: began + 30.0)
     start()
-    assert time.monotonic() - began < 1.2
+    assert slept[1:] == [0.0]
 
 
 @pytest.mark.slow
