@@ -10,6 +10,8 @@ JOBS ?= 2
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 PYTEST := $(BIN)/python -m pytest
+# Side by side, processes get one thread each for linear algebra: twice as many threads as cores wait for each other.
+BESIDE := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 # LightGBM needs the system's libgomp.so.1, which a bare Debian lacks; scikit-learn brings the same library under
 # another name. tools below link it into this folder when the system has none (see $(VENV)/.openmp).
@@ -35,11 +37,11 @@ compare: $(VENV)/.dev ## three contestants on three tables, 30 s each, ends with
 	$(BIN)/arena report experiments/compare/plan.toml --book compare-output/book.jsonl --out compare-output
 
 test: $(VENV)/.dev ## set up and run the tests (no torch)
-	$(PYTEST) -q -n $(JOBS) -m "not slow and not clock"
+	$(BESIDE) $(PYTEST) -q -n $(JOBS) -m "not slow and not clock"
 	$(PYTEST) -q -m "clock and not slow"
 
 test-all: $(VENV)/.all ## every extra (torch too), every test, the slow ones too
-	$(PYTEST) -q -n $(JOBS) -m "not clock"
+	$(BESIDE) $(PYTEST) -q -n $(JOBS) -m "not clock"
 	$(PYTEST) -q -m clock
 
 check: lint types arrows docs docs-test ## style, types, arrows between rooms, docs and their examples

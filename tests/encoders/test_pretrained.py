@@ -45,10 +45,17 @@ class TestText:
     def test_like_means_near(self) -> None:
         from autoglm.prep import sentences
 
-        car, wagon, soup = map(sentences.features, ("a fast car", "a quick automobile", "soup with carrots"))
+        car, wagon, soup = sentences.features(["a fast car", "a quick automobile", "soup with carrots"])
         assert car @ wagon > 0.6 > 0.4 > car @ soup
         assert np.linalg.norm(car) == pytest.approx(1, abs=1e-5)
-        assert np.isfinite(sentences.features("")).all() and np.isfinite(sentences.features("x " * 5000)).all()
+        assert np.isfinite(sentences.features(["", "x " * 5000])).all()
+
+    def test_a_text_reads_alike_alone_and_among_others(self) -> None:
+        from autoglm.prep import sentences
+
+        texts = [*TEXTS[:20], "a", "and a far longer one that says the same again " * 20]
+        alone = np.concatenate([sentences.features([text]) for text in texts])
+        np.testing.assert_allclose(sentences.features(texts), alone, atol=2e-6)
 
     def test_without_the_time_for_all_it_reads_nothing_and_says_so(self) -> None:
         other = column(pd.Series([f"{text} again" for text in TEXTS * 50], name="told"))

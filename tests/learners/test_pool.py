@@ -9,14 +9,14 @@ from autoglm.core.task import Task
 from autoglm.learners import Limits, Sample
 from autoglm.learners.pool import Learner
 
-DRAW = np.random.default_rng(3)
 BINARY, VALUE = Task("binary", "y", (0, 1)), Task("regression", "y")
 
 
 def _sample(rows: int, task: Task) -> Sample:
     """Two telling embeddings, one of them twice as telling, and one of noise."""
-    hidden = DRAW.normal(size=rows)
-    blocks = [hidden[:, None] * strength + DRAW.normal(size=(rows, 5)) for strength in (1.0, 0.5, 0.0)]
+    draw = np.random.default_rng(rows)
+    hidden = draw.normal(size=rows)
+    blocks = [hidden[:, None] * strength + draw.normal(size=(rows, 5)) for strength in (1.0, 0.5, 0.0)]
     names = ("clear", "faint", "noise")
     outputs = tuple(Output(f"{n}.{i}", n, modality="embedding", embedded=True) for n in names for i in range(5))
     target = (hidden > 0).astype(np.int64) if task is BINARY else 10 + 3 * hidden

@@ -54,6 +54,24 @@ def test_new_rows_are_made_but_not_kept(summary: media.Summary) -> None:
     assert len(summary.make.made) == 6  # type: ignore[attr-defined]
 
 
+def test_contents_that_are_made_together_are_made_once_each(request: pytest.FixtureRequest) -> None:
+    batches: list[list[str]] = []
+
+    def lengths(texts: list[str]) -> np.ndarray:
+        batches.append(texts)
+        return np.array([[len(text), 1.0] for text in texts], dtype=np.float32)
+
+    named = media.Summary("text", request.node.name, ("length", "one"), lengths, find=media.written, together=True)
+    texts = [*("x" * n for n in range(1, 41)), "x", None]
+    seen = media.within(cells(texts), named, FOREVER, 2, Seed(1))
+    assert sorted(map(len, batches)) == [8, 16, 16]
+    assert all(max(map(len, b)) - min(map(len, b)) == len(b) - 1 for b in batches)  # of like length
+    numbers = media.rows(seen, named)
+    assert len(batches) == 3
+    assert numbers[:41, 0].tolist() == [*range(1, 41), 1] and np.isnan(numbers[41]).all()
+    assert media.rows(cells(["y" * 50, "yy", "y" * 50]), named)[:, 0].tolist() == [50, 2, 50]
+
+
 def test_what_cannot_be_read_is_missing_and_said(summary: media.Summary) -> None:
     seen = media.within(cells([*pictures(3), b"\xff\xd8\xffbad", None]), summary, FOREVER, 2, Seed(1))
     assert seen.missing.tolist() == [False] * 3 + [True] * 2

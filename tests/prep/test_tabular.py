@@ -16,6 +16,7 @@ from autoglm.core.features import Features, Output
 from autoglm.core.seed import Seed
 from autoglm.core.task import Task
 from autoglm.prep import tabular
+from autoglm.prep.views import WORDS
 
 BINARY = Task("binary", "y", (0, 1))
 VALUES = Task("regression", "y")
@@ -127,6 +128,26 @@ def test_one_mean_a_class_up_to_ten(classes: int, means: int) -> None:
     assert dense.table.shape[1] == means + 1
     one_hot = 0 if means else tabular.ONE_HOT + 1
     assert matrix.shape == (600, means + 1 + one_hot)
+
+
+def test_each_part_of_a_text_has_its_length_beside_plain_numbers() -> None:
+    rng = np.random.default_rng(0)
+    terms = sp.csr_matrix(np.eye(300, dtype=np.float32)[:, :100])
+    outputs = (
+        Output("a", "a"),
+        *(Output(f"t.theme{i}", "t", modality="text") for i in range(3)),
+        *(Output(f"t.reading{i}", "t", modality="text", embedded=True) for i in range(2)),
+    )
+    rows = rng.normal(size=(300, 6)).astype(np.float32) * np.array([1, 1, 9, 9, 4, 1], dtype=np.float32)
+    dense, matrix = prepared(Features(rows, outputs, terms, (("t", 100),)), sparse=True)
+    spread = np.sqrt(np.asarray(matrix[:, :6].toarray().var(axis=0)))
+    assert 0.5 < spread[0] < 2.0
+    assert np.linalg.norm(spread[1:4]) == pytest.approx(tabular.LENGTH, rel=1e-3)
+    assert np.linalg.norm(spread[4:6]) == pytest.approx(tabular.LENGTH, rel=1e-3)
+    assert spread[4] / spread[5] == pytest.approx(4.0, rel=0.15)  # directions keep their ratios
+    assert matrix[0, 6] == pytest.approx(tabular.LENGTH * WORDS)
+    again = tabular.Dense.restore(dense.arrays())
+    assert (again.transform(Features(rows, outputs, terms, (("t", 100),))) != matrix).nnz == 0
 
 
 def test_sparse_has_every_category_and_the_terms() -> None:

@@ -173,7 +173,8 @@ def network() -> media.Summary:
     """Return how what MiniLM reads is made; raises MissingExtraError where it is not installed."""
     from autoglm.prep import sentences  # PyTorch and the model are an extra
 
-    return media.Summary("text", sentences.VERSION, sentences.NAMES, sentences.features, sentences.alone, media.written)
+    version, names, make = sentences.VERSION, sentences.NAMES, sentences.features
+    return media.Summary("text", version, names, make, sentences.alone, media.written, together=True)
 
 
 def _tokens(column: Column) -> Ragged:

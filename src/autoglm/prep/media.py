@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -29,7 +29,7 @@ PROBED = 16  # cells by which the time that a network takes is judged
 LOADING, LEAST = 3.5, 0.002  # seconds that importing PyTorch takes, and that no network looks at a cell in fewer
 NO_TIME = "no time for a pre-trained network"  # how the note begins by which `found` knows
 STRETCH = 0.5  # time beyond its own that a network may take
-TOGETHER = 64  # rows that are kept at once: what a kill can lose
+TOGETHER, BATCH = 64, 16  # rows that are kept at once, which a kill can lose, and what a thread makes of them at once
 
 
 def located(place: media.Place, cell: str | bytes) -> tuple[bytes, Path | bytes]:
@@ -56,11 +56,14 @@ class Summary:
     names
         One a number.
     make
-        From what `find` found to float32, shape (n_names,); raises DataError.
+        From what `find` found to float32, shape (n_names,); raises DataError. If `together`, from many of them to
+        float32, shape (n, n_names).
     start
         What each thread that makes numbers does first.
     find
         From a place and a cell to a digest and what to make the numbers from; raises DataError.
+    together
+        Whether several are made at once.
     """
 
     sort: str
@@ -69,6 +72,7 @@ class Summary:
     make: Callable[[Any], NDArray[np.float32]]
     start: Callable[[], None] = lambda: None
     find: Callable[[media.Place, Any], tuple[bytes, Any]] = located
+    together: bool = False
 
     @property
     def key(self) -> str:
@@ -114,7 +118,7 @@ def within(column: Column, summary: Summary, until: float, threads: int, seed: S
             some = order[done : done + TOGETHER]
             found = list(pool.map(partial(_found, summary, place), column.values[some]))
             new = {key: source for key, source in (f for f in found if not isinstance(f, DataError)) if key not in kept}
-            made = dict(zip(new, pool.map(partial(_made, summary), new.values()), strict=True))
+            made = _all_made(summary, new, pool)
             kept.put({key: row for key, row in made.items() if not isinstance(row, DataError)})
             for row, one in zip(some, found, strict=True):
                 error = one if isinstance(one, DataError) else made.get(one[0])
@@ -137,15 +141,16 @@ def rows(column: Column, summary: Summary) -> NDArray[np.float32]:
     if column.storage not in ("bytes", "text"):
         return out
     kept, place = store(summary.key, len(summary.names)), media.Place(column.folder)
+    here = np.flatnonzero(~column.missing)
     with ThreadPoolExecutor(1, initializer=summary.start) as pool:
-        for row in np.flatnonzero(~column.missing):
-            found = _found(summary, place, column.values[row])
-            if isinstance(found, DataError):
-                continue
-            key, source = found
-            made = kept[key] if key in kept else pool.submit(_made, summary, source).result()
-            if not isinstance(made, DataError):
-                out[row] = made
+        for some in (here[at : at + TOGETHER] for at in range(0, len(here), TOGETHER)):
+            found = [(row, _found(summary, place, column.values[row])) for row in some]
+            read = [(row, one) for row, one in found if not isinstance(one, DataError)]
+            made = _all_made(summary, {key: source for _, (key, source) in read if key not in kept}, pool)
+            for row, (key, _) in read:
+                one = made[key] if key in made else kept[key]
+                if not isinstance(one, DataError):
+                    out[row] = one
     return out
 
 
@@ -250,6 +255,16 @@ def _made(summary: Summary, source: Any) -> NDArray[np.float32] | DataError:
         return summary.make(source)
     except DataError as error:
         return error
+
+
+def _all_made(summary: Summary, new: dict[bytes, Any], pool: Executor) -> dict[bytes, NDArray[np.float32] | DataError]:
+    """Make the numbers of all new contents; of those that are made together, the shortest first, `BATCH` at once."""
+    if not summary.together:
+        return dict(zip(new, pool.map(partial(_made, summary), new.values()), strict=True))
+    keys = sorted(new, key=lambda key: (len(new[key]), key))
+    batches = [keys[at : at + BATCH] for at in range(0, len(keys), BATCH)]
+    made = pool.map(lambda batch: summary.make([new[key] for key in batch]), batches)
+    return {key: row for batch, rows in zip(batches, made, strict=True) for key, row in zip(batch, rows, strict=True)}
 
 
 def _leads_to(cell: str, place: media.Place) -> str | None:

