@@ -135,6 +135,8 @@ class Run:
             if expected > 1.6 * left and self.race.begun:
                 return
             seconds = min(left, max(step.share * left, LEAST))
+            if step.least > seconds * self.pool.threads:
+                return
         self.units += 1
         place = self.journal.place(candidate, step.repeat, step.fold)
         if not self.budget.timed and (place / "fit.json").exists():  # of a call that was ended early: replayed

@@ -20,8 +20,8 @@ from typing import Any
 from autoglm.core.features import Features
 from autoglm.engine.journal import Candidate
 from autoglm.engine.race import Race
-from autoglm.learners import suits
-from autoglm.samplers.portfolio import portfolio, safety_net
+from autoglm.learners import price, suits
+from autoglm.samplers.portfolio import portfolio, safety_net, unasked
 
 SCREEN_ROWS = 600  # rows that must be judged before a candidate is given up
 SEARCH = 4  # candidates asked of the sampler at once
@@ -38,6 +38,7 @@ class Fold:
     fold: int
     share: float  # of the time left that it may take
     phase: str
+    least: float = 0.0  # seconds x threads without which it is not begun
 
 
 @dataclass(frozen=True)
@@ -62,10 +63,13 @@ def waves(race: Race, features: Features, allowed: list[str], search: str) -> It
     yield [Fold(n, 0, 0, 0.10, "safety net") for n in race.net]
     planned = [Candidate(*e) for e in portfolio(rows, features, race.task) if e[0] in allowed]
     ours = {"constant", *(c.learner for c in [*planned, *enter])}
-    planned += [Candidate(name, {}) for name in allowed if name not in ours]  # third parties' learners
+    idle = unasked(features) if len(ours) > 1 else ()
+    planned += [Candidate(name, {}) for name in allowed if name not in {*ours, *idle}]  # third parties' learners
     entries = [race.add(c) for c in planned]
     screen = _screen(race)
-    yield [Fold(n, 0, k, _share(race, n), "portfolio") for k in range(screen) for n in [*entries, *race.net]]
+    first = [*entries, *race.net]
+    prices = {n: price(race.candidates[n].learner, features) for n in first}
+    yield [Fold(n, 0, k, _share(race, n), "portfolio", prices[n]) for k in range(screen) for n in first]
     if race.splits.teaching:
         yield _again(race, race.splits.judging)
     while wave := _complete(race, [*entries, *race.net]):

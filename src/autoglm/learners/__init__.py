@@ -5,6 +5,7 @@ A learner module holds two classes with these names:
 * ``Learner``: a frozen dataclass of settings (all with defaults) that has ``fit`` and ``suggest``;
 * where it is not for every table, ``NEEDS``: ``"a modality"`` besides the plain columns, ``"modalities"`` (two or more)
   or ``"tokens"`` (texts that a language model has read);
+* where a fit is in vain with little time, ``PRICE``: the seconds x threads a token below which it is not begun;
 * ``Model``: the frozen product, that has ``predict``, ``save`` and ``load``, and where the library can do it a
   classmethod ``merged(models)``: one model with the mean of their margins, or None; where exact Shapley values can be
   had, ``attribution(players)``, which raises a ValueError for a model that is beyond it. Models that are nothing but
@@ -119,6 +120,12 @@ def suits(name: str, features: Features) -> bool:
         "tokens": bool(features.tokens),
     }
     return there[cast(str | None, shelf.literal("learners", name, "NEEDS"))]
+
+
+def price(name: str, features: Features) -> float:
+    """Return the seconds x threads without which a fit is not worth beginning; learners of texts name it by token."""
+    token = cast(float | None, shelf.literal("learners", name, "PRICE")) or 0.0
+    return token * sum(int(ragged.lengths.sum()) for _, ragged in features.tokens)
 
 
 def haste(task: Task) -> float:

@@ -184,7 +184,8 @@ def looked(
         return replace(column, notes=(*column.notes, *hints))
     if not len(here):
         return column
-    probe = column.take(here[np.linspace(0, len(here) - 1, min(PROBED, len(here))).astype(np.intp)])
+    probed = min(TOGETHER if summary.together else PROBED, len(here))
+    probe = column.take(here[np.linspace(0, len(here) - 1, probed).astype(np.intp)])
     within(probe.take(np.arange(1)), summary, until, threads, seed)  # loads the network
     began = monotonic()
     within(probe, summary, until, threads, seed)

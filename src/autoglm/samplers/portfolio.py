@@ -45,10 +45,11 @@ def portfolio(rows: int, features: Features, task: Task) -> list[Entry]:
         ("lightgbm", {"learning_rate": 0.03, "num_leaves": 12, "feature_fraction": 0.5, "extra_trees": True}, 0),
         ("catboost", {"depth": 4, "learning_rate": 0.07, "l2_leaf_reg": 6.0}, 0),
     ]
-    if features.sparse is None:  # distances know nothing of words
+    idle = unasked(features)
+    if "kernel" not in idle:
         narrow = len(features.outputs) <= cast(int, shelf.literal("learners", "kernel", "MOST_LEARNED"))
         entries[1:1] = [("kernel", {}, 0)] * narrow + [("kernel", {"rounds": 0}, 0)]
-    if any(o.modality for o in features.outputs):
+    if "pool" not in idle and any(o.modality for o in features.outputs):
         entries.insert(1, ("pool", {}, 0))
     if features.tokens and rows >= FEWEST_READ:
         entries.insert(3, ("reader", {}, 0))
@@ -59,3 +60,11 @@ def portfolio(rows: int, features: Features, task: Task) -> list[Entry]:
     if features.sparse is not None:
         entries = [e for e in entries if e != ("linear", {"knots": 6}, 0)]
     return entries
+
+
+def unasked(features: Features) -> frozenset[str]:
+    """Return the learners that others make needless on such features."""
+    embedded = any(o.embedded for o in features.outputs)
+    words = features.sparse is not None and not embedded  # distances know nothing of words
+    alone = list(features.modalities) == [source for source, _ in features.terms]  # the linear model is its only expert
+    return frozenset(["kernel"] * words + ["pool"] * alone)
