@@ -1,3 +1,5 @@
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -134,3 +136,14 @@ def test_a_network_is_not_even_loaded_when_time_is_short(
     monkeypatch.setattr(media, "find_spec", lambda _: None)  # not installed: saying so takes no time
     media.looked(rows, network, media.monotonic() + 0.001, 1, Seed(1))
     assert len(loaded) == 2
+
+
+def test_what_is_kept_already_says_nothing_of_the_time(summary: media.Summary, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = cells(pictures(100))
+    media.within(rows.take(np.linspace(0, 99, media.PROBED).astype(np.intp)), summary, FOREVER, 1, Seed(1))
+    make = summary.make
+    slow = replace(summary, make=lambda source: time.sleep(0.02) or make(source))  # type: ignore[func-returns-value]
+    monkeypatch.setattr(media, "LOADING", 0.0)
+    seen = media.looked(rows, lambda: slow, media.monotonic() + 1.0, 1, Seed(1))
+    assert "no time for a pre-trained network" in seen.notes[0]
+    assert not media.kept_all(rows, summary)

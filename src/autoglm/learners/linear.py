@@ -91,11 +91,14 @@ def _by_groups(basis: Any, train: Sample, task: Task, strength: float, limits: L
     errors: list[list[float]] = []
     for part in range(count):
         learned, judged = parts != part, parts == part
-        errors.append([])
+        found: list[float] = []
         for weights in _path(basis[learned], train.target[learned], task, strength):
-            errors[-1].append(_loss(basis[judged], train.target[judged], weights, task))
-            if limits.over(0.6 * (part + 1) / count):
+            found.append(_loss(basis[judged], train.target[judged], weights, task))
+            if found[-1] > min(found) or limits.over(0.4):
                 break
+        errors.append(found)
+        if limits.over(0.8 * (part + 1) / (part + 4)):  # another part, and all rows, would take too long
+            break
     several = [found for found in errors if len(found) > 1] or errors  # one: a part of a single class, or no time
     common = min(map(len, several))
     best = int(np.mean([found[:common] for found in several], axis=0).argmin())

@@ -184,12 +184,14 @@ def looked(
         return replace(column, notes=(*column.notes, *hints))
     if not len(here):
         return column
-    probed = min(TOGETHER if summary.together else PROBED, len(here))
-    probe = column.take(here[np.linspace(0, len(here) - 1, probed).astype(np.intp)])
-    within(probe.take(np.arange(1)), summary, until, threads, seed)  # loads the network
+    probed = TOGETHER if summary.together else PROBED
+    some = column.take(here[np.linspace(0, len(here) - 1, min(4 * probed, len(here))).astype(np.intp)])
+    new = np.flatnonzero(~_kept(some, summary))
+    probe = some.take(new[np.linspace(0, len(new) - 1, min(probed, len(new))).astype(np.intp)])
+    within(probe.take(np.arange(min(1, len(probe)))), summary, until, threads, seed)  # loads the network
     began = monotonic()
     within(probe, summary, until, threads, seed)
-    needed = (monotonic() - began) * len(here) / len(probe)
+    needed = (monotonic() - began) / max(1, len(probe)) * len(here) * len(new) / len(some)
     if needed > until - monotonic():
         return replace(column, notes=(*column.notes, _no_time(needed, until)))
     within(column, summary, until, threads, seed)
@@ -237,6 +239,13 @@ def kept_all(column: Column, summary: Summary) -> bool:
     found = (_found(summary, place, cell) for cell in column.present)
     keys = [one[0] for one in found if not isinstance(one, DataError)]
     return bool(keys) and all(key in kept for key in keys)
+
+
+def _kept(column: Column, summary: Summary) -> NDArray[np.bool_]:
+    """Say of which rows the numbers are kept already; what cannot be read takes no time either."""
+    kept, place = store(summary.key, len(summary.names)), media.Place(column.folder)
+    found = (_found(summary, place, cell) for cell in column.values)
+    return np.array([isinstance(one, DataError) or one[0] in kept for one in found], dtype=bool)
 
 
 def any_read(column: Column, summary: Summary) -> bool:
