@@ -149,7 +149,7 @@ def claims(column: Column) -> float:
 
 def within(column: Column, until: float, threads: int, seed: Seed) -> Column:
     """Let a language model read the texts, where it is installed and can read all of them in time."""
-    read = media.looked(column.astext(), network, until, threads, seed, hint=False)
+    read = media.looked(column.astext(), network, media.longer(until), threads, seed, hint=False)
     return replace(column, notes=read.notes)
 
 
