@@ -142,10 +142,10 @@ def test_each_part_of_a_text_has_its_length_beside_plain_numbers() -> None:
     dense, matrix = prepared(Features(rows, outputs, terms, (("t", 100),)), sparse=True)
     spread = np.sqrt(np.asarray(matrix[:, :6].toarray().var(axis=0)))
     assert 0.5 < spread[0] < 2.0
-    assert np.linalg.norm(spread[1:4]) == pytest.approx(tabular.LENGTH, rel=1e-3)
-    assert np.linalg.norm(spread[4:6]) == pytest.approx(tabular.LENGTH, rel=1e-3)
+    assert np.linalg.norm(spread[1:4]) == pytest.approx(1, rel=1e-3)
+    assert np.linalg.norm(spread[4:6]) == pytest.approx(1, rel=1e-3)
     assert spread[4] / spread[5] == pytest.approx(4.0, rel=0.15)  # directions keep their ratios
-    assert matrix[0, 6] == pytest.approx(tabular.LENGTH * WORDS)
+    assert matrix[0, 6] == pytest.approx(WORDS)
     again = tabular.Dense.restore(dense.arrays())
     assert (again.transform(Features(rows, outputs, terms, (("t", 100),))) != matrix).nnz == 0
 

@@ -28,6 +28,7 @@ from autoglm.prep.players import Attribution, Players, apart
 if TYPE_CHECKING:
     import optuna
 
+TERMS = 3.0  # factor on the inverse penalties where there are terms: the best are between two steps without it
 MOST_BASIS = 3000  # hinge columns; wider tables stay linear
 INNER = 4  # parts in which the penalty is chosen where rows of one group are on both sides
 MOST_CELLS = 10_000_000  # rows x columns that one fit looks at; longer tables are sampled
@@ -50,10 +51,11 @@ class Learner:
         prepared, matrix = tabular.fit(train.features, train.target, task, limits.seed, sparse=sparse)
         knots = _knots(matrix, self.knots)
         basis, held = _expand(matrix, knots), _expand(prepared.transform(valid.features), knots)
+        strength = self.strength * (TERMS if sparse else 1.0)
         if train.meets(valid):
-            weights = _by_groups(basis, train, task, self.strength, limits)
+            weights = _by_groups(basis, train, task, strength, limits)
         else:
-            steps = _path(basis, train.target, task, self.strength)
+            steps = _path(basis, train.target, task, strength)
             weights = _best(steps, lambda w: _loss(held, valid.target, w, task), limits)
         return Model(prepared, knots, *weights, _means(basis))
 

@@ -27,7 +27,6 @@ PRIOR = 10.0  # a category's target mean is pulled to the overall mean by this m
 FOLDS = 5  # of the out-of-fold target means
 HEAVY = 5.0  # a tail (99 % quantile) longer than this many quartile ranges gets a logarithm; a normal has 1.7
 LARGEST = 1e6  # in quartile ranges; keeps squares finite
-LENGTH = 5.5  # of each part of a text (numbers, directions of an embedding, terms), where a plain number has about 1
 CELLS = 4_000_000  # cells worked on at once
 TINY = 1e-12
 
@@ -265,7 +264,7 @@ def _lengths(features: Features, dense: Dense, matrix: sp.csr_matrix) -> Floats:
 
     One penalty for all columns otherwise leaves the terms out: their rows have length 1, 52 scaled numbers have 7.
     Directions of an embedding keep their ratios.
-    Log-loss of five sets of texts, with and without an embedding: 13 % lower; of descriptions of diseases a quarter.
+    Log-loss of five sets of texts, with and without an embedding: 11 % lower; of descriptions of diseases a quarter.
     """
     lengths = np.ones(matrix.shape[1], dtype=np.float32)
     square = np.asarray(matrix.power(2).mean(axis=0)) - np.square(np.asarray(matrix.mean(axis=0)))
@@ -273,11 +272,11 @@ def _lengths(features: Features, dense: Dense, matrix: sp.csr_matrix) -> Floats:
     outputs, start = [features.outputs[p] for p in dense.origin], dense.width
     for source, width in features.terms:
         plain = [i for i, o in enumerate(outputs) if o.source == source and not o.embedded]
-        lengths[plain] = LENGTH / max(float(np.linalg.norm(spread[plain])), TINY)
+        lengths[plain] = 1.0 / max(float(np.linalg.norm(spread[plain])), TINY)
         embedded = [i for i, o in enumerate(outputs) if o.source == source and o.embedded]
         own = np.sqrt(np.nanvar(features.dense[:, dense.origin[embedded]], axis=0) + TINY)
-        lengths[embedded] = LENGTH * own / (np.linalg.norm(own) * spread[embedded])
-        lengths[start : start + width] = LENGTH * WORDS
+        lengths[embedded] = own / (np.linalg.norm(own) * spread[embedded])
+        lengths[start : start + width] = WORDS
         start += width
     return lengths
 
