@@ -338,7 +338,7 @@ def _reserve(seconds: float, table: Table) -> float:
     rows, columns = table.features.dense.shape
     share = float(np.clip(0.05 * seconds, 0.8 + 0.8 * min(1.0, rows / BLEND_ROWS), 6.0))
     answers = rows * (table.task.scores - 1) / 1e6
-    classes = min(3.0, 4.0 * answers) + min(0.2 * answers, 0.1 * seconds)
+    classes = min(3.5, 6.0 * answers) + min(0.2 * answers, 0.1 * seconds)
     longer = 0.06 * rows * columns / 1e6 + 0.00025 * columns + (1.6 + min(2.0, seconds / 30)) * rows / 1e6
     return float(share + classes + longer + measures.longer(seconds, table.features))
 

@@ -42,4 +42,4 @@ def test_who_would_say_the_same_is_not_asked(features: Features, idle: set[str])
 
 def test_only_learners_of_texts_have_a_price() -> None:
     assert price("linear", text(read=True)) == price("reader", text(read=False)) == 0.0
-    assert price("reader", text(read=True)) == pytest.approx(0.0015 * 3 * 600)
+    assert price("reader", text(read=True)) == pytest.approx(0.001 * 3 * 600)

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     import optuna
 
 NEEDS = "tokens"
-PRICE = 0.0015  # seconds x threads a token: half of what the epochs take, with which nothing is learned that helps
+PRICE = 0.001  # seconds x threads a token: a third of what the epochs take, with which little is learned
 BEGIN, END = 101, 102  # tokens of MiniLM
 LONGEST = 128  # tokens of a row; training takes four times as long as reading
 MOST_STATES = 2_500_000  # tokens whose states are held: 2 GB in half precision
