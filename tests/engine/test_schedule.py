@@ -27,9 +27,9 @@ def race() -> Race:
 
 def test_a_learner_asked_for_by_name_is_begun_though_others_make_it_needless(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("autoglm.engine.schedule.unasked", lambda features: frozenset({"reader"}))
+    monkeypatch.setattr("autoglm.engine.schedule.suits", lambda name, features: True)
     for allowed, begun in ((["constant", "reader"], True), (["linear", "constant", "reader"], False)):
         this = race()
-        monkeypatch.setattr("autoglm.engine.schedule.suits", lambda name, features: True)
         steps = waves(this, FEATURES, allowed, "none")
         first, second = next(steps), next(steps)
         names = {this.candidates[s.name].learner for s in [*first, *second] if isinstance(s, Fold)}

@@ -56,12 +56,13 @@ def test_columns_that_matter_come_first(task: Task, metric: str, tmp_path: Path)
     assert permutation.job(data, asked)["drops"] == drops
 
 
+@pytest.mark.clock
 def test_no_time_no_answer_no_failure(tmp_path: Path) -> None:
     data, members = run(VALUES, tmp_path)
     started = time.monotonic()
     asked = {"members": members, "columns": ["strong"], "metric": "rmse", "seconds": -1.0, "seed": 4}
     assert permutation.job(data, asked) == {"drops": {}}
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 1
 
 
 def test_all_features_of_a_column_move_together() -> None:

@@ -124,6 +124,8 @@ def suits(name: str, features: Features) -> bool:
 
 def price(name: str, features: Features) -> float:
     """Return the seconds x threads without which a fit is not worth beginning; learners of texts name it by token."""
+    if not features.tokens:
+        return 0.0
     token = cast(float | None, shelf.literal("learners", name, "PRICE")) or 0.0
     return token * sum(int(ragged.lengths.sum()) for _, ragged in features.tokens)
 

@@ -186,7 +186,8 @@ def looked(
         return column
     probed = TOGETHER if summary.together else PROBED
     some = column.take(here[np.linspace(0, len(here) - 1, min(4 * probed, len(here))).astype(np.intp)])
-    new = np.flatnonzero(~_kept(some, summary))
+    kept = store(summary.key, len(summary.names))
+    new = np.flatnonzero([key is not None and key not in kept for key in _keys(some, summary)])
     probe = some.take(new[np.linspace(0, len(new) - 1, min(probed, len(new))).astype(np.intp)])
     within(probe.take(np.arange(min(1, len(probe)))), summary, until, threads, seed)  # loads the network
     began = monotonic()
@@ -236,17 +237,16 @@ def found(column: Column, network: Callable[[], Summary], seed: Seed) -> Directi
 
 def kept_all(column: Column, summary: Summary) -> bool:
     """Whether the numbers of every row that can be found are kept already."""
-    kept, place = store(summary.key, len(summary.names)), media.Place(column.folder)
-    found = (_found(summary, place, cell) for cell in column.present)
-    keys = [one[0] for one in found if not isinstance(one, DataError)]
+    kept = store(summary.key, len(summary.names))
+    keys = [key for key in _keys(column, summary) if key is not None]
     return bool(keys) and all(key in kept for key in keys)
 
 
-def _kept(column: Column, summary: Summary) -> NDArray[np.bool_]:
-    """Say of which rows the numbers are kept already; what cannot be read takes no time either."""
-    kept, place = store(summary.key, len(summary.names)), media.Place(column.folder)
-    found = (_found(summary, place, cell) for cell in column.values)
-    return np.array([isinstance(one, DataError) or one[0] in kept for one in found], dtype=bool)
+def _keys(column: Column, summary: Summary) -> list[bytes | None]:
+    """Return under which key the numbers of each cell that is there are kept, None where it cannot be found."""
+    place = media.Place(column.folder)
+    found = (_found(summary, place, cell) for cell in column.present)
+    return [None if isinstance(one, DataError) else one[0] for one in found]
 
 
 def any_read(column: Column, summary: Summary) -> bool:

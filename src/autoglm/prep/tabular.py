@@ -254,9 +254,11 @@ def fit(
         heavy=np.concatenate([heavy[useful], more_heavy]),
         terms=np.array(sparse),
     )
+    matrix = dense._matrix(features, codes)
     if features.sparse is not None and sparse:
-        dense = replace(dense, lengths=_lengths(features, dense, dense._matrix(features, codes)))
-    return dense, dense._matrix(features, codes)
+        dense = replace(dense, lengths=_lengths(features, dense, matrix))
+        matrix.data *= dense.lengths[matrix.indices]
+    return dense, matrix
 
 
 def _lengths(features: Features, dense: Dense, matrix: sp.csr_matrix) -> Floats:
