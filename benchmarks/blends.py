@@ -45,6 +45,11 @@ class Half(Fit):
         """Out-of-fold margins of the rows that are known, shape (n_known, scores)."""
         return super().margins[self.kept]
 
+    @property
+    def honest(self) -> NDArray[np.float32]:
+        """The same by what no judging row had a say in."""
+        return super().honest[self.kept]
+
 
 def main() -> None:
     """Read the command line, fit what is not fitted, and print a table."""

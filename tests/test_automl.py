@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -171,6 +172,34 @@ def test_a_metric_of_one_s_own() -> None:
     assert predictor.about["metric"] == "hits" and 0.5 <= predictor.about["score"]["value"] <= 1
     worst = Metric("worst", "value", lambda t, a: float(np.max(np.abs(t - a))), greater=False, best=0.0)
     assert AutoML(**QUICK, metric=worst).fit(table("regression"), "y").about["score"]["value"] > 0
+
+
+def test_a_metric_that_needs_both_classes(tmp_path: Path) -> None:
+    def picky(truth: Any, answers: Any) -> float:
+        if len(set(truth)) < 2:
+            raise ValueError("y_true contains only one label")
+        return float(np.mean(answers[np.arange(len(truth)), truth]))
+
+    frame = table().head(60).assign(y=np.arange(60) < 4)
+    predictor = AutoML(**QUICK, metric=Metric("picky", "probability", picky)).fit(frame, "y")
+    assert predictor.about["score"]["low"] <= predictor.about["score"]["value"] <= predictor.about["score"]["high"]
+
+
+def test_a_folder_is_another_run_for_other_settings(tmp_path: Path) -> None:
+    def metric(truth: Any, answers: Any) -> float:
+        return float(np.mean(truth == answers))
+
+    frame, recipe = table(), replace(AutoML(**BARE, folder=tmp_path / "x"), metric=metric)
+    recipe.fit(frame, "y")
+    for difference, other in (
+        ("metric", replace(recipe, metric=Metric("metric", "label", lambda t, a: 7.0))),
+        ("learners", replace(recipe, learners=["linear"])),
+        ("search", replace(recipe, search="random")),
+        ("clock", replace(recipe, work=None, seconds=3.0)),
+    ):
+        with pytest.raises(FolderError, match=rf"differs in {difference}"):
+            other.fit(frame, "y")
+    recipe.fit(frame, "y")
 
 
 def test_thresholds_of_macro_f1_change_labels_for_the_better() -> None:

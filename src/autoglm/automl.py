@@ -23,7 +23,7 @@ from autoglm.core.budget import Budget, default_memory
 from autoglm.core.columns import Column, column
 from autoglm.core.errors import AutoGLMError, DataError, FitError, FolderError, OptionError, listing, nearest
 from autoglm.core.features import Features
-from autoglm.core.metrics import Metric, metric_for
+from autoglm.core.metrics import Metric, identity_of, metric_for, tried
 from autoglm.core.seed import Seed
 from autoglm.core.task import Task, infer, numeric
 from autoglm.engine import measures, splits
@@ -236,7 +236,7 @@ class AutoML:
             found = sources.find(columns, kinds, features, goals, task, Seed(self.seed))
         return Table(
             task=task,
-            metric=metric_for(task, self.metric),
+            metric=tried(metric_for(task, self.metric), goals, task),
             columns=seen,
             kinds=kinds,
             encodings=fitted,
@@ -300,7 +300,10 @@ class AutoML:
             "folds": digest(parts.parts),
             "target": table.task.target,
             "task": table.task.kind,
-            "metric": table.metric.name,
+            "metric": identity_of(table.metric),
+            "learners": sorted(self.learners) if self.learners is not None else None,
+            "search": self.search,
+            "clock": self.work is None,
             "seed": self.seed,
             "version": __version__,
         }

@@ -39,7 +39,7 @@ def keep(source: Path, place: Path) -> None:
     place.mkdir(parents=True, exist_ok=True)
     for path in source.iterdir():
         target = place / path.name
-        if path.name in ("oof.npy", "fit.json") or target.exists():
+        if path.name in ("oof.npy", "judged.npy", "fit.json") or target.exists():
             continue
         try:
             os.link(path, target)

@@ -20,7 +20,7 @@ from autoglm.checks import profile
 from autoglm.core.errors import FolderError
 from autoglm.core.features import TABLE
 from autoglm.core.files import plain, write_array, write_bytes, write_json
-from autoglm.core.metrics import AUTO, METRICS, softmax
+from autoglm.core.metrics import AUTO, METRICS, known, softmax
 from autoglm.core.shelf import plugin
 from autoglm.core.task import Task
 from autoglm.engine import measures, robustness
@@ -55,7 +55,7 @@ def finish(run: Run, table: Table, folder: Path, identity: dict[str, Any], found
     counts = pruning.trim(weights, {n: len(fits) for n, fits in answering.items()}, microseconds, limit)
     kept = {n: answering[n][:count] for n, count in counts.items()}
     substitute = _substitute(run, table, kept)
-    margins, here = race.blended(weights)
+    margins, here = race.honest(weights)
     temperature = calibration.temperature(margins[here], race.target[here], race.task)
     margins = margins / temperature
     offsets = _offsets(race, margins[here], race.target[here])
@@ -300,9 +300,14 @@ def interval(
     found = []
     for _ in range(BOOTSTRAPS if size * race.task.scores <= 10_000 else 40):
         rows = generator.integers(0, len(target), size)
-        found.append(race.metric.function(target[rows], answers[rows]))
-    low, high = np.quantile(found, [0.025, 0.975])
-    return float(race.metric.function(target, answers)), float(low), float(high)
+        try:
+            found.append(race.metric.function(target[rows], answers[rows]))
+        except Exception:
+            if known(race.metric):
+                raise  # a user's function may not be defined where a class is missing
+    value = float(race.metric.function(target, answers))
+    low, high = np.quantile(found or [value], [0.025, 0.975])
+    return value, float(low), float(high)
 
 
 def _answers(race: Race, margins: NDArray[np.float64], offsets: NDArray[np.float64]) -> NDArray[Any]:
@@ -318,9 +323,9 @@ def _baselines(race: Race) -> list[dict[str, Any]]:
     for name in race.net:
         if not race.fits.get(name):
             continue
-        rows = race.covered(name)
+        margins, rows = race.honest({name: 1.0})
         none = np.zeros(max(1, len(race.task.classes)))
-        value, low, high = interval(race, race.margins(name)[rows], race.target[rows], none)
+        value, low, high = interval(race, margins[rows], race.target[rows], none)
         found.append({"name": race.candidates[name].learner, "value": value, "low": low, "high": high})
     return found
 
@@ -355,7 +360,8 @@ def _leaderboard(race: Race, weights: dict[str, float]) -> list[dict[str, Any]]:
     for name, fits in race.fits.items():
         if not fits:
             continue
-        error = race.error(name)
+        margins, here = race.honest({name: 1.0})
+        error = race.judge(here)(margins[here])
         rows.append(
             {
                 "name": name,

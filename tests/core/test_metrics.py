@@ -6,7 +6,7 @@ import pytest
 from sklearn import metrics as reference
 
 from autoglm.core.errors import OptionError
-from autoglm.core.metrics import METRICS, Metric, metric_for, softmax
+from autoglm.core.metrics import METRICS, Metric, identity_of, metric_for, softmax, tried
 from autoglm.core.task import Task
 
 BINARY = Task("binary", "y", (0, 1))
@@ -100,6 +100,24 @@ def test_own_function_is_greater_is_better() -> None:
     metric = metric_for(BINARY, cost)
     assert metric.name == "cost"
     assert metric.error(np.array([0, 1]), np.array([0, 1])) < metric.error(np.array([0, 1]), np.array([1, 1]))
+
+
+def test_own_function_that_fails_is_told_at_once() -> None:
+    def picky(truth: Any, answer: Any) -> float:
+        raise ValueError("pos_label=yes is not a valid label")
+
+    task = Task("binary", "y", ("no", "yes"))
+    with pytest.raises(OptionError, match=r"'picky' fails .*pos_label=yes.*class codes \(0 is 'no', 1 is 'yes'\)"):
+        tried(metric_for(task, picky), np.array([0, 1, 1]), task)
+    worded = Metric("worded", "value", lambda truth, answer: "good")  # type: ignore[arg-type,return-value]
+    with pytest.raises(OptionError, match="must return a number"):
+        tried(worded, np.array([0.5, 1.0]), VALUE)
+
+
+def test_functions_of_one_name_are_told_apart() -> None:
+    one, same, other = (Metric("own", "value", f) for f in (lambda t, a: 1.0, lambda t, a: 1.0, lambda t, a: 7.0))
+    assert identity_of(one) == identity_of(same) != identity_of(other)
+    assert identity_of(METRICS["rmse"]) == "rmse"
 
 
 def test_softmax_of_log_odds() -> None:

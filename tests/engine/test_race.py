@@ -148,3 +148,20 @@ def test_a_blend_below_the_safety_net_is_not_taken(tmp_path: Path) -> None:
     state.net = ("a", "gone")
     assert not state.fits["gone"]  # looked at, and never fitted
     assert state.safe([worse, better]) is better
+
+
+@pytest.mark.parametrize("metric", ["log_loss", "roc_auc"])
+def test_what_is_told_is_not_what_the_judging_rows_chose(tmp_path: Path, metric: str) -> None:
+    target = np.random.default_rng(0).integers(0, 2, 80)
+    state = Race(TASK, METRICS[metric], target, splits.make(target, TASK, Seed(1)), Seed(1))
+    for fit in fits(state, tmp_path, "a", 0.1, [(0, 0), (0, 1)]):
+        assert not fit.corrected
+        np.save(fit.folder / "judged.npy", np.zeros_like(fit.margins))
+        assert fit.corrected and not fit.honest.any()
+        state.finish(fit)
+    told, here = state.honest({"a": 1.0})
+    assert here.sum() == state.covered("a").sum() and not told.any()
+    chosen = state.margins("a")[here]
+    assert chosen.any() == (
+        metric == "roc_auc"
+    )  # the order of rows that are left out one by one looks worse than it is

@@ -58,6 +58,14 @@ def test_time_looks_forward_only() -> None:
         assert time[train].max() < time[held].min()
 
 
+def test_in_time_order_the_models_that_answer_learn_from_the_newest_rows() -> None:
+    time = np.arange(300)
+    made = splits.make(np.arange(300) % 2, BINARY, Seed(1), time=time)
+    assert made.teaching and made.judging == 1
+    learned = [made.rows(1, fold)[0] for fold in range(made.count)]
+    assert all(len(rows) > 250 for rows in learned) and set(np.concatenate(learned)) == set(range(300))
+
+
 def test_folds_grow_fewer_and_then_smaller_with_rows() -> None:
     counts = [splits.make(np.arange(n) % 2, BINARY, Seed(1)).count for n in (200, 20_000, 600_000)]
     assert counts == [8, 5, 20]

@@ -6,8 +6,10 @@ scikit-learn costs more than a second; the tests hold each against scikit-learn'
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import CodeType
 from typing import Any, Literal
 
 import numpy as np
@@ -169,14 +171,15 @@ METRICS: dict[str, Metric] = {
         Metric("r2", "value", r2),
     )
 }
+ANSWERS = {"label": "codes, too", "probability": "probabilities (n, k)", "value": "values, too"}
 AUTO = {"binary": "roc_auc", "multiclass": "log_loss", "regression": "rmse"}
 
 
 def metric_for(task: Task, choice: str | Metric | Callable[[Array, Array], float] = "auto") -> Metric:
     """Return the metric by name, a `Metric`, or a user's own function (greater is better).
 
-    A plain function gets (truth, answers) in the user's own terms of class codes or values and returns a
-    score where greater is better; wrap it in `Metric` to say otherwise or to ask for probabilities.
+    A plain function gets (truth, answers) as class codes (0, 1, ... in the order of `task.classes`) or values and
+    returns a score where greater is better; wrap it in `Metric` to say otherwise or to ask for probabilities.
 
     Raises
     ------
@@ -203,6 +206,55 @@ def metric_for(task: Task, choice: str | Metric | Callable[[Array, Array], float
     if chosen.name == "f1" and task.kind == "multiclass":
         raise OptionError("metric='f1' needs two classes; use 'f1_macro' for more")
     return chosen
+
+
+def tried(metric: Metric, target: Array, task: Task) -> Metric:
+    """Return the metric, a user's own after it has scored a constant answer: what fails must not fail at the end.
+
+    Raises
+    ------
+    OptionError
+        The function fails, or what it returns is no number.
+    """
+    if known(metric):
+        return metric
+    if metric.needs == "value":
+        answers = np.full(len(target), np.mean(target))
+    else:
+        shares = np.bincount(target, minlength=len(task.classes)) / len(target)
+        labels = metric.needs == "label"
+        answers = np.full(len(target), shares.argmax()) if labels else np.tile(shares, (len(target), 1))
+    try:
+        float(metric.function(target, answers))
+    except Exception as error:
+        codes = ", ".join(f"{code} is {name!r}" for code, name in enumerate(task.classes[:3]))
+        given = f"class codes ({codes})" if task.classes else "values"
+        raise OptionError(
+            f"metric {metric.name!r} fails on a constant answer ({type(error).__name__}: {error}); it gets the "
+            f"truth as {given} and as answers {ANSWERS[metric.needs]}, and must return a number"
+        ) from error
+    return metric
+
+
+def known(metric: Metric) -> bool:
+    """Whether a metric is one of ours."""
+    return METRICS.get(metric.name) is metric
+
+
+def identity_of(metric: Metric) -> str:
+    """Return the name of a metric of ours; of a user's own also what tells its function from others of that name."""
+    if known(metric):
+        return metric.name
+    function: Any = metric.function
+    code = getattr(function, "__code__", None)
+    about = _told(code) if code else f"{type(function).__module__}.{type(function).__qualname__}"
+    return f"{metric.name} {metric.needs} {hashlib.blake2b(about.encode(), digest_size=8).hexdigest()}"
+
+
+def _told(code: CodeType) -> str:
+    """Say what a function does, the same in every process."""
+    constants = [_told(c) if isinstance(c, CodeType) else repr(c) for c in code.co_consts]
+    return repr((code.co_code.hex(), constants, code.co_names, code.co_varnames))
 
 
 def softmax(margins: Array, task: Task) -> NDArray[np.float64]:

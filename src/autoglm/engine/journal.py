@@ -68,6 +68,19 @@ class Fit:
         found: NDArray[np.float32] = np.load(self.folder / "oof.npy", allow_pickle=False)
         return found
 
+    @property
+    def corrected(self) -> bool:
+        """Whether the judging rows had a say in the model."""
+        return (self.folder / "judged.npy").exists()
+
+    @property
+    def honest(self) -> NDArray[np.float32]:
+        """The margins by rounds that no judging row had a say in; see `prep.stopping`."""
+        if not self.corrected:
+            return self.margins
+        found: NDArray[np.float32] = np.load(self.folder / "judged.npy", allow_pickle=False)
+        return found
+
 
 class Journal:
     """The run's folder."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autoglm.core.metrics import METRICS, Metric, softmax
+from autoglm.core.metrics import METRICS, Metric, known, softmax
 from autoglm.core.seed import Seed
 from autoglm.core.task import Task
 from autoglm.engine.journal import Candidate, Fit
@@ -23,6 +23,7 @@ FEWEST = 600  # rows that all candidates have judged, from which they can all be
 LEAST_WEIGHT = 0.02  # members with less are noise of the selection
 EQUALS, EQUAL = 5, 1.2  # candidates that share the pull of `steadied` at most, and their error relative to the best
 PULL = 500  # rows on which selected weights and equal ones count the same
+POINTWISE = ("log_loss", "rmse", "mae", "r2")  # means over rows; leaving rows out one by one makes the order look worse
 BLEND_ROWS, BLEND_CELLS = 20_000, 200_000  # rows, and rows x scores, on which members are chosen
 
 
@@ -64,7 +65,7 @@ class Race:
             self._sums[name] = np.zeros((len(self.target), self.task.scores), dtype=exact)
             self._counts[name] = np.zeros(len(self.target), dtype=np.int16)
         rows = self.splits.rows(fit.repeat, fit.fold)[1]
-        self._sums[name][rows] += fit.margins
+        self._sums[name][rows] += fit.honest if self.ranking.name in POINTWISE else fit.margins
         self._counts[name][rows] += 1
 
     def done(self, name: str, repeat: int = 0) -> int:
@@ -108,9 +109,17 @@ class Race:
     def judge(self, rows: NDArray[np.bool_ | np.intp]) -> Callable[[Margins], float]:
         """Return the error of margins on some rows; metrics of labels are replaced by the log-loss."""
         target, metric, task = self.target[rows], self.ranking, self.task
-        if metric.needs == "value":
-            return lambda margins: metric.error(target, margins[:, 0])
-        return lambda margins: metric.error(target, softmax(margins, task))
+
+        def error(margins: Margins) -> float:
+            answers = margins[:, 0] if metric.needs == "value" else softmax(margins, task)
+            try:
+                return metric.error(target, answers)
+            except Exception:
+                if known(metric):
+                    raise
+                return float("inf")  # a user's function may not be defined where a class is missing
+
+        return error
 
     @property
     def begun(self) -> list[str]:
@@ -229,6 +238,16 @@ class Race:
     def _some(self, rows: NDArray[np.intp], count: int, bag: int) -> NDArray[np.intp]:
         """Return a random part of the given rows, sorted."""
         return self.seed.child("blend", bag).sample(rows, count)
+
+    def honest(self, weights: dict[str, float]) -> tuple[Margins, NDArray[np.bool_]]:
+        """Return what `blended` does by margins that no judging row had a say in: those that may be told to people."""
+        fits = [fit for name in weights for fit in self.fits[name].values()]
+        if self.ranking.name in POINTWISE or not any(fit.corrected for fit in fits):
+            return self.blended(weights)
+        state = replace(self, metric=METRICS[POINTWISE[0]], fits=defaultdict(dict), _sums={}, _counts={}, _errors={})
+        for fit in fits:
+            state.finish(fit)
+        return state.blended(weights)
 
     def blended(
         self, weights: dict[str, float], rows: slice | NDArray[np.intp] = slice(None)

@@ -34,7 +34,7 @@ class Splits:
         Codes of what stays together, shape (n_rows,); None where rows stand alone.
     teaching
         Whether the last partition is there for the models that answer, and judges nothing: with few groups each fold of
-        the others lacks a large part of what there is to learn.
+        the others lacks a large part of what there is to learn, in time order the newest rows.
     """
 
     parts: NDArray[np.int16]
@@ -52,7 +52,7 @@ class Splits:
     def rows(self, repeat: int, fold: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Return (training rows, judging rows) of a fold, as sorted positions."""
         part = self.parts[repeat]
-        train = part < fold if self.ordered else part != fold
+        train = part < fold if self.ordered and repeat < self.judging else part != fold
         return np.flatnonzero(train), np.flatnonzero(part == fold)
 
 
@@ -76,7 +76,7 @@ def make(
     """
     rows = len(target)
     if time is not None:
-        return _forward(time)
+        return _forward(time, target, task, seed)
     if groups is not None:
         return _grouped(groups, target, task, seed)
     count = min(_count(rows), rows)
@@ -134,13 +134,21 @@ def _grouped(groups: NDArray[Any], target: NDArray[Any], task: Task, seed: Seed)
     scheme = f"{count} folds of whole groups ({len(names)} groups)"
     if len(names) >= FEW_GROUPS:
         return Splits(parts, count, False, scheme, codes)
-    dealt = _stratified(target, task, max(ASIDE, count), seed.child("teaching"))
-    parts = np.vstack([parts, np.where(dealt < count, dealt, -1)[None, :]]).astype(np.int16)
+    parts = np.vstack([parts, _teaching(count, target, task, seed)])
     return Splits(parts, count, False, f"{scheme}; the models that answer learn from all groups", codes, True)
 
 
-def _forward(time: NDArray[Any]) -> Splits:
-    """The last 60 % of the rows in time, in equal parts, each judged by models of all rows before."""
+def _teaching(count: int, target: NDArray[Any], task: Task, seed: Seed) -> NDArray[np.int16]:
+    """Return a partition whose models learn from all rows but for one of `ASIDE`, shape (1, n_rows)."""
+    dealt = _stratified(target, task, max(ASIDE, count), seed.child("teaching"))
+    return np.where(dealt < count, dealt, -1)[None, :].astype(np.int16)
+
+
+def _forward(time: NDArray[Any], target: NDArray[Any], task: Task, seed: Seed) -> Splits:
+    """The last 60 % of the rows in time, in equal parts, each judged by models of all rows before.
+
+    Models that answer learn from all rows: the folds' own never see the newest, and one of them the oldest 40 % alone.
+    """
     count = 5 if len(time) >= 60 else 2
     ranks = np.unique(time, return_inverse=True)[1]  # equal moments stay together
     edges = np.quantile(ranks, np.linspace(0.4, 1.0, count + 1)[:-1])
@@ -151,4 +159,6 @@ def _forward(time: NDArray[Any]) -> Splits:
     judged = np.full(len(time), -1, dtype=np.int16)  # a fold without rows, or none before it, does not count
     for fold, k in enumerate(present):
         judged[part == k] = fold
-    return Splits(judged[None, :], len(present), True, f"{len(present)} forward folds in time order")
+    parts = np.vstack([judged, _teaching(len(present), target, task, seed)])
+    scheme = f"{len(present)} forward folds in time order; the models that answer learn from all rows"
+    return Splits(parts, len(present), True, scheme, teaching=True)

@@ -60,13 +60,13 @@ def fit(job: dict[str, Any]) -> dict[str, Any]:
     run, candidate, place = data(job["data"]), Candidate(**job["candidate"]), Path(job["place"])
     learner = plugin("learners", candidate.learner).Learner(**candidate.settings)
     started = time.monotonic()
-    train, judged = run.splits.rows(job["repeat"], job["fold"])
+    train, judging = run.splits.rows(job["repeat"], job["fold"])
     seed = Seed(job["seed"]).child(candidate.name, job["repeat"], job["fold"])
     if candidate.rows:
         train = seed.child("sample").sample(train, candidate.rows)
     limits = Limits(job["seconds"] or float("inf"), job["threads"], seed, job["loss"], started)
     whole = Sample(run.features, run.target, run.splits.groups)
-    held = whole.take(judged)
+    held = whole.take(judging)
     model = learner.fit(whole.take(train), held, run.task, limits)
     fitted = time.monotonic()
     margins = model.predict(held.features, job["threads"])
@@ -77,6 +77,8 @@ def fit(job: dict[str, Any]) -> dict[str, Any]:
     aside.mkdir(parents=True)
     model.save(aside)
     write_array(aside / "oof.npy", margins.astype(np.float32))
+    if (judged := getattr(model, "judged", None)) is not None:
+        write_array(aside / "judged.npy", judged.astype(np.float32))
     record = {
         "candidate": {"learner": candidate.learner, "settings": candidate.settings, "rows": candidate.rows},
         "seconds": time.monotonic() - started,

@@ -9,7 +9,9 @@ A learner module holds two classes with these names:
 * ``Model``: the frozen product, that has ``predict``, ``save`` and ``load``, and where the library can do it a
   classmethod ``merged(models)``: one model with the mean of their margins, or None; where exact Shapley values can be
   had, ``attribution(players)``, which raises a ValueError for a model that is beyond it. Models that are nothing but
-  trees (``prep.grove.TreeModel``) are explained together. Whatever has neither is explained by permutation.
+  trees (``prep.grove.TreeModel``) are explained together. Whatever has neither is explained by permutation. A model
+  that was stopped by the rows that judge it has ``judged`` after its fit: their margins by rounds that they had no say
+  in.
 
 Each learner does its own preparation (imputing, scaling, one-hot, target means) from the rows it is given
 and keeps it in its model, so nothing that is learned from a target crosses a fold.

@@ -21,7 +21,7 @@ from autoglm.core.features import Features
 from autoglm.core.files import read_json, write_json
 from autoglm.core.task import Task
 from autoglm.learners import Limits, Sample
-from autoglm.prep import oblivious
+from autoglm.prep import oblivious, stopping
 from autoglm.prep.players import Attribution, Players
 
 if TYPE_CHECKING:
@@ -58,7 +58,15 @@ class Learner:
         stop = _Clock(limits)
         booster = cb.CatBoost(self._parameters(task, limits, rate))
         booster.fit(data, eval_set=held, callbacks=[stop] if np.isfinite(limits.seconds) else None)
-        return Model(booster, task.scores, tuple(int(c) for c in present))
+        judged = None
+        if not len(present):
+
+            def staged(ends: range) -> Any:
+                return list(booster.staged_predict(held, "RawFormulaVal", 0, 0, ends.step, 1))[: len(ends)]
+
+            judged = stopping.honest(booster.tree_count_, staged, valid.target, task, limits.loss)
+        booster.shrink(max(1, (booster.get_best_iteration() or 0) + 1))
+        return Model(booster, task.scores, tuple(int(c) for c in present), judged)
 
     def _parameters(self, task: Task, limits: Limits, rate: float) -> dict[str, Any]:
         return {
@@ -73,7 +81,7 @@ class Learner:
             "max_ctr_complexity": self.combinations,
             "od_type": "Iter",
             "od_wait": self.patience,
-            "use_best_model": True,
+            "use_best_model": False,
             "thread_count": limits.threads,
             "random_seed": limits.seed.integer,
             "allow_writing_files": False,
@@ -142,6 +150,7 @@ class Model:
     booster: cb.CatBoost
     scores: int
     present: tuple[int, ...] = ()
+    judged: NDArray[np.float64] | None = None
 
     def predict(self, features: Features, threads: int = 1) -> NDArray[np.float64]:
         """Return raw formula values, shape (n, scores)."""

@@ -20,7 +20,7 @@ from autoglm.core.features import Features
 from autoglm.core.files import read_json, write_json
 from autoglm.core.task import Task
 from autoglm.learners import Limits, Sample, haste
-from autoglm.prep import flat_trees, grove
+from autoglm.prep import flat_trees, grove, stopping
 from autoglm.prep.trees import TreeInputs
 
 if TYPE_CHECKING:
@@ -63,13 +63,23 @@ class Learner:
             params={"min_data_in_bin": 3 if len(train) > 1000 else 1, "verbose": -1, "feature_pre_filter": False},
             free_raw_data=True,
         )
-        held = lgb.Dataset(inputs.transform(valid.features), valid.target, reference=data, free_raw_data=True)
+        rows = inputs.transform(valid.features)
+        held = lgb.Dataset(rows, valid.target, reference=data, free_raw_data=True)
         stop = _Stop(self._patience(task), limits, 0.85 if task.scores < 20 else 0.5)
         booster = lgb.train(self._parameters(train, task, limits), data, self.rounds, [held], callbacks=[stop])
         best = stop.best_round + 1
         text = booster.model_to_string(num_iteration=best)
         flat = flat_trees.booster(flat_trees.from_lightgbm(text), matrix.shape[1], task.scores)
-        return Model(text, flat, inputs, task.scores)
+
+        def staged(ends: range) -> NDArray[np.float64]:
+            steps: list[Any] = [
+                booster.predict(rows, raw_score=True, start_iteration=end - ends.step, num_iteration=ends.step)
+                for end in ends
+            ]
+            return np.cumsum(steps, axis=0)
+
+        judged = stopping.honest(booster.current_iteration(), staged, valid.target, task, limits.loss)
+        return Model(text, flat, inputs, task.scores, judged)
 
     def _patience(self, task: Task) -> int:
         return max(20, int(self.patience * 0.05 / (self.learning_rate * haste(task))))
@@ -131,7 +141,7 @@ class _Stop:
         if loss < self.best - 1e-7 * abs(self.best if np.isfinite(self.best) else 0.0):
             self.best_round, self.best = env.iteration, loss
         if env.iteration - self.best_round >= self.patience or self.limits.over(self.share):
-            raise lgb.callback.EarlyStopException(self.best_round, [])
+            raise lgb.callback.EarlyStopException(env.iteration, [])
 
 
 @dataclass(frozen=True)
@@ -150,6 +160,7 @@ class Model:
     booster: xgb.Booster
     inputs: TreeInputs
     scores: int
+    judged: NDArray[np.float64] | None = None
 
     def predict(self, features: Features, threads: int = 1) -> NDArray[np.float64]:
         """Return raw scores, shape (n, scores)."""

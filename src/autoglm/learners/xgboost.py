@@ -17,7 +17,7 @@ from autoglm.core.features import Features
 from autoglm.core.files import read_json, write_json
 from autoglm.core.task import Task
 from autoglm.learners import Limits, Sample, haste
-from autoglm.prep import flat_trees, grove
+from autoglm.prep import flat_trees, grove, stopping
 from autoglm.prep.trees import TreeInputs, finite
 
 if TYPE_CHECKING:
@@ -50,9 +50,8 @@ class Learner:
         """Boost until the loss on `valid` has not fallen for `patience` rounds, or the time is up."""
         inputs, matrix = TreeInputs.fit(train.features, train.target, task, limits.seed, True, 0)
         data = xgb.QuantileDMatrix(finite(matrix), train.target, nthread=limits.threads)
-        held = xgb.QuantileDMatrix(
-            finite(inputs.transform(valid.features)), valid.target, ref=data, nthread=limits.threads
-        )
+        rows = finite(inputs.transform(valid.features))
+        held = xgb.QuantileDMatrix(rows, valid.target, ref=data, nthread=limits.threads)
         stop = _Stop(self.patience, limits)
         booster = xgb.train(
             self._parameters(task, limits),
@@ -62,7 +61,20 @@ class Learner:
             callbacks=[stop],
             verbose_eval=False,
         )
-        return Model(booster[: stop.best_round + 1], inputs, task.scores)
+
+        def staged(ends: range) -> NDArray[np.float64]:
+            steps = [
+                booster.inplace_predict(rows, iteration_range=(e - ends.step, e), predict_type="margin") for e in ends
+            ]
+            sums = np.cumsum(steps, axis=0, dtype=np.float64)  # each step begins at the base score
+            if len(ends) > 1:
+                last = booster.inplace_predict(rows, iteration_range=(0, ends[-1]), predict_type="margin")
+                base = (sums[-1] - last) / (len(ends) - 1)
+                sums -= np.arange(len(ends)).reshape(-1, *[1] * base.ndim) * base
+            return sums
+
+        judged = stopping.honest(booster.num_boosted_rounds(), staged, valid.target, task, limits.loss)
+        return Model(booster[: stop.best_round + 1], inputs, task.scores, judged)
 
     def _parameters(self, task: Task, limits: Limits) -> dict[str, Any]:
         objective, metric = OBJECTIVES[limits.loss if task.kind == "regression" else task.kind]
@@ -117,6 +129,7 @@ class Model:
     booster: xgb.Booster
     inputs: TreeInputs
     scores: int
+    judged: NDArray[np.float64] | None = None
 
     def predict(self, features: Features, threads: int = 1) -> NDArray[np.float64]:
         """Return margins, shape (n, scores)."""
