@@ -48,3 +48,16 @@ def test_what_needs_more_than_there_is_is_not_begun(tmp_path: Path) -> None:
     assert not sent
     run._hand_out(Fold(name, 0, 0, 0.5, "portfolio", least=9.5))
     assert len(sent) == 1
+
+
+def test_in_time_order_one_fit_of_all_moments_comes_soon() -> None:
+    this = race()
+    this.splits = splits.make(TARGET, TASK, Seed(1), time=np.arange(60))
+    steps = waves(this, FEATURES, ["constant", "linear"], "none")
+    first, second = next(steps), next(steps)
+    assert {(s.repeat, s.fold) for s in [*first, *second] if isinstance(s, Fold)} == {(0, 0)}
+    (net,) = [n for n in this.net if this.candidates[n].learner == "linear"]
+    this.fits[net][0, 0] = SimpleNamespace(repeat=0, fold=0)  # type: ignore[assignment]
+    this.blend = lambda **_: SimpleNamespace(weights={net: 1.0})  # type: ignore[method-assign]
+    this.steadied = lambda blend: blend  # type: ignore[method-assign]
+    assert [(s.name, s.repeat, s.fold) for s in next(steps) if isinstance(s, Fold)] == [(net, 1, 0)]

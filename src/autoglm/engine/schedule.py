@@ -3,7 +3,8 @@
 1. The safety net on the first folds: linear, small boosting, forest.
 2. The portfolio on the first folds.
 3. The missing folds of all but the hopeless, best first.
-   With few groups, members are also fitted on rows of all groups: these fits answer, the others judge.
+   With few groups, or in time order, members are also fitted on rows of all groups or moments, the first of them after
+   one fold: these fits answer, the others judge.
 4. Search: an Optuna sampler's candidates on the first folds, all folds for those that help; on short
    tables in turn with further partitions of the members, which steadies choice and answer.
 
@@ -69,19 +70,24 @@ def waves(race: Race, features: Features, allowed: list[str], search: str) -> It
     screen = _screen(race)
     first = [*entries, *race.net]
     prices = {n: price(race.candidates[n].learner, features) for n in first}
-    yield [Fold(n, 0, k, _share(race, n), "portfolio", prices[n]) for k in range(screen) for n in first]
-    if race.splits.teaching:
-        yield _again(race, race.splits.judging)
+    tried: list[Step] = [Fold(n, 0, k, _share(race, n), "portfolio", prices[n]) for k in range(screen) for n in first]
+    if race.splits.teaching:  # soon one that answers: what has only judged has not learned from all groups, or moments
+        yield tried[: len(first)]
+        yield [*(step for step in _again(race, race.splits.judging) if step.fold == 0)]
+        yield tried[len(first) :]
+        yield [*_again(race, race.splits.judging)]
+    else:
+        yield tried
     while wave := _complete(race, [*entries, *race.net]):
         yield wave
     if race.splits.teaching:  # members may be others now
-        yield _again(race, race.splits.judging)
+        yield [*_again(race, race.splits.judging)]
     if search == "none":
         return
     limit = 12 if rows < 500 else 30 if rows < 2500 else 200
     for repeat in range(1, 200):
         if repeat < len(race.splits.parts):
-            yield _again(race, repeat)
+            yield [*_again(race, repeat)]
         if len(race.searched) >= limit:
             if repeat >= len(race.splits.parts):
                 return
@@ -120,7 +126,7 @@ def _complete(race: Race, names: list[str], hopeless: float = HOPELESS) -> list[
     return [s for s in steps if (s.repeat, s.fold) not in race.fits[s.name]]
 
 
-def _again(race: Race, repeat: int) -> list[Step]:
+def _again(race: Race, repeat: int) -> list[Fold]:
     """Another partition for the members of the ensemble."""
     weights = race.steadied(race.blend()).weights
     members = sorted((n for n, w in weights.items() if w >= 0.04), key=lambda n: -weights[n])[:6]
