@@ -1,5 +1,7 @@
 from pathlib import Path
 
+import pytest
+
 from autoglm.core.files import read_json, write_json
 
 from .conftest import Run
@@ -56,3 +58,11 @@ def test_a_damaged_run(run: Run, copied: Path) -> None:
     (copied / "run" / "run.json").write_text("{")
     done = run("info", copied)
     assert done.code == 1 and "damaged" in done.err
+
+
+def test_a_fit_without_limit(run: Run, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    about = read_json(model / "manifest.json")
+    endless = about | {"budget": about["budget"] | {"work": None, "seconds": None}}
+    monkeypatch.setattr("autoglm.bundle.unseal", lambda _: endless)
+    done = run("info", model)
+    assert (done.code, done.err) == (0, "") and "no limit of seconds on 1 threads" in done.out

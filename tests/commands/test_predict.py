@@ -83,3 +83,26 @@ def test_values_that_cannot_be_read_are_told_once(run: Run, model: Path, rows: P
     done = run("predict", model, tmp_path / "odd.csv", "--proba")
     assert done.code == 0 and len(done.err.strip().splitlines()) == 1
     assert "column 'age': 9 of 9 values are no number as in training (for instance 'forty')" in done.err
+
+
+def test_answers_beside_earlier_answers_have_names_of_their_own(
+    run: Run, model: Path, table: Path, tmp_path: Path
+) -> None:
+    for _ in range(3):
+        assert run("predict", model, table, "--keep", "--proba", "-o", tmp_path / "kept.csv").code == 0
+        table = tmp_path / "kept.csv"
+    found = list(pd.read_csv(table).columns)
+    assert len(found) == len(set(found)) and {"churn_predicted", "churn_predicted2", "churn_predicted3"} < set(found)
+    assert {"churn=no", "churn=no_predicted", "churn=no_predicted2"} < set(found)
+
+
+def test_half_a_character_is_no_reason_to_fail(run: Run, model: Path, tmp_path: Path) -> None:
+    (tmp_path / "s.jsonl").write_text('{"age": 30, "plan": "cut \\ud83d"}')
+    done = run("predict", model, tmp_path / "s.jsonl", "--keep")
+    assert (done.code, done.err) == (0, "") and "cut ?" in done.out
+
+
+def test_mixed_columns_that_parquet_cannot_hold(run: Run, model: Path, tmp_path: Path) -> None:
+    (tmp_path / "m.jsonl").write_text('{"age": 30, "plan": "plus", "k": 1}\n{"age": 31, "plan": "plus", "k": "one"}')
+    done = run("predict", model, tmp_path / "m.jsonl", "--keep", "-o", tmp_path / "a.parquet")
+    assert done.code == 1 and done.err.startswith("error: column 'k' cannot be written as parquet")

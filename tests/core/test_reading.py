@@ -3,8 +3,10 @@ import zipfile
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 
+from autoglm.core import delimited
 from autoglm.core.errors import DataError, FolderError
 from autoglm.core.reading import read, write
 
@@ -124,3 +126,42 @@ def test_write_refuses(tmp_path: Path) -> None:
         write(FRAME, tmp_path / "a.foo")
     with pytest.raises(FolderError, match="cannot write"):
         write(FRAME, tmp_path / "missing" / "a.csv")
+
+
+@pytest.mark.parametrize("name", ["lines.jsonl", "list.json"])
+def test_half_a_character_becomes_a_question_mark(tmp_path: Path, name: str) -> None:
+    rows = ['{"t\\ud83d":"cut \\ud83d","l":["\\uDE00"]}', '{"t\\ud83d":"whole \\ud83d\\ude00","l":[]}']
+    content = "\n".join(rows) if name == "lines.jsonl" else f"[{','.join(rows)}]"
+    assert read(made(tmp_path, name, content)).to_dict("list") == {"t?": ["cut ?", "whole 😀"], "l": [["?"], []]}
+
+
+def test_a_ragged_file_with_a_carriage_return_in_a_cell(tmp_path: Path) -> None:
+    frame = read(made(tmp_path, "r.csv", b'a,b\n"x\ry",2\n1\n'))
+    assert frame["a"].tolist() == ["x\ry", "1"] and frame["b"].iloc[0] == 2 and "ragged" in str(frame.attrs["notes"])
+
+
+def test_numbers_of_a_ragged_file_stay_numbers(tmp_path: Path) -> None:
+    frame = read(made(tmp_path, "r.csv", "a,b\n1,2.5\n3\nNA,4\n"))
+    assert [str(t) for t in frame.dtypes] == ["float64", "float64"] and frame["a"].isna().tolist() == [
+        False,
+        False,
+        True,
+    ]
+
+
+def test_lines_that_cannot_be_repaired(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: object, **__: object) -> None:
+        raise pa.ArrowInvalid("straddling object")
+
+    monkeypatch.setattr(delimited, "_parse", never)
+    with pytest.raises(DataError, match=r"r\.csv: cannot be split into rows and columns \(straddling object\)"):
+        read(made(tmp_path, "r.csv", "a,b\n1,2\n"))
+
+
+@pytest.mark.parametrize("ending", ["parquet", "feather"])
+@pytest.mark.parametrize("cells", [[1, "two"], [[1], "x"], [10**30, 1]], ids=str)
+def test_a_column_that_a_file_cannot_hold_is_named(tmp_path: Path, ending: str, cells: list[object]) -> None:
+    frame = pd.DataFrame({"a": [1, 2], "b": pd.Series(cells, dtype=object)})
+    with pytest.raises(DataError, match=rf"column 'b' cannot be written as {ending} .*\.csv or \.jsonl"):
+        write(frame, tmp_path / f"a.{ending}")
+    assert not list(tmp_path.iterdir())

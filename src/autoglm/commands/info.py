@@ -66,7 +66,8 @@ def _bytes(about: Mapping[str, Any]) -> int:
 def _told(folder: Path, about: Mapping[str, Any], run: Mapping[str, Any]) -> str:
     task, budget, environment = about["task"], about["budget"], about["environment"]
     classes = f" ({len(task['classes'])} classes)" if task["kind"] == "multiclass" else ""
-    amount = f"{budget['work']} fold fits" if budget["work"] else f"{budget['seconds']:g} s"
+    seconds = "no limit of seconds" if budget["seconds"] is None else f"{budget['seconds']:g} s"
+    amount = f"{budget['work']} fold fits" if budget["work"] else seconds
     spent = f"{budget['fits']} fits in {budget['elapsed']:.1f} s"
     files = f"{_text.size(_bytes(about))} in {len(about['files'])} files"
     facts = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -89,8 +90,16 @@ def _answers(predictor: Predictor, frame: pd.DataFrame, proba: bool, keep: bool)
         found |= {f"{target}={name}": shares[name] for name in shares.columns}
     answers = pd.DataFrame(found, index=frame.index)
     beside = frame if keep else pd.DataFrame({"row": range(1, len(frame) + 1)}, index=frame.index)
-    names = {name: f"{name}_predicted" for name in answers.columns if name in beside.columns}
-    return pd.concat([beside, answers.rename(columns=names)], axis=1)
+    names: list[str] = []
+    for name in answers.columns:
+        names.append(_free(name, {*beside.columns, *names}))
+    return pd.concat([beside, answers.set_axis(names, axis=1)], axis=1)
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """Return the first that is not taken of name, name_predicted, name_predicted2, name_predicted3, ..."""
+    choices = chain([name, f"{name}_predicted"], (f"{name}_predicted{i}" for i in count(2)))
+    return next(choice for choice in choices if choice not in taken)
 
 
 def _bytes(text: str) -> None:

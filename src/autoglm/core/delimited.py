@@ -37,6 +37,11 @@ def read_delimited(data: bytes, name: str) -> tuple[pd.DataFrame, list[str]]:
     -------
     tuple
         The frame, and notes about what had to be guessed or repaired.
+
+    Raises
+    ------
+    DataError
+        No line with text, or lines that cannot be split into rows and columns.
     """
     csv.field_size_limit(2**31 - 1)
     data, told = _without_declaration(data)
@@ -58,7 +63,10 @@ def read_delimited(data: bytes, name: str) -> tuple[pd.DataFrame, list[str]]:
         delimiter = "," if delimiter == " " else delimiter
         data, ragged = _repaired(data, told or find_delimiter(head), names, delimiter, headed=headed)
         notes += ragged
-        table = _parse(data, delimiter, mark, headed=True)
+        try:
+            table = _parse(data, delimiter, mark, headed=True)
+        except pa.ArrowInvalid as error:
+            raise DataError(f"{name}: cannot be split into rows and columns ({error}); write the file again") from error
     frame: pd.DataFrame = table.rename_columns(names).to_pandas(
         date_as_object=False, split_blocks=True, self_destruct=True
     )
@@ -161,7 +169,7 @@ def _repaired(
 ) -> tuple[bytes, list[str]]:
     """Write the lines anew with as many cells as there are names: short ones filled up, long ones cut."""
     out, ragged, width = io.StringIO(newline=""), [], len(names)
-    writer = csv.writer(out, delimiter=new_delimiter, lineterminator="\n")
+    writer = csv.writer(out, delimiter=new_delimiter, quoting=csv.QUOTE_ALL, lineterminator="\n")
     writer.writerow(names)
     for number, row in _all_rows(data, delimiter):
         if number == 1 and headed:

@@ -60,7 +60,7 @@ def write(frame: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     DataError
-        The ending is not known.
+        The ending is not known, or a column's values cannot stand in one column of such a file.
     FolderError
         The folder does not exist or cannot be written to.
     """
@@ -245,7 +245,7 @@ def _plain(table: Any) -> pd.DataFrame:
 def _json(data: bytes, file: Path) -> pd.DataFrame:
     """Read one JSON value (rows, or columns) or one object a line; nested objects become columns "a.b"."""
     try:
-        value = json.loads(data)
+        value = _loaded(data)
     except ValueError:
         value = [_object(line, number, file) for number, line in enumerate(data.splitlines(), 1) if line.strip()]
     if isinstance(value, dict) and all(isinstance(v, list | dict) for v in value.values()) and value:
@@ -266,17 +266,41 @@ def _json(data: bytes, file: Path) -> pd.DataFrame:
 
 def _object(line: bytes, number: int, file: Path) -> Any:
     try:
-        return json.loads(line)
+        return _loaded(line)
     except ValueError as error:
         raise DataError(f"{file}, line {number}: no JSON ({error}); expected one object a line") from error
 
 
+def _loaded(data: bytes) -> Any:
+    value = json.loads(data)
+    return _whole(value) if b"\\ud" in data.lower() else value
+
+
+def _whole(value: Any) -> Any:
+    """Put question marks for halves of characters ("\\ud83d" of an emoji that was cut), which no frame can hold."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, list):
+        return [_whole(item) for item in value]
+    return {_whole(k): _whole(v) for k, v in value.items()} if isinstance(value, dict) else value
+
+
 def _columnar(frame: pd.DataFrame, method: str) -> bytes:
+    import pyarrow as pa
+
     buffer = io.BytesIO()
-    if method == "parquet":
-        frame.to_parquet(buffer, index=False)
-    else:
-        frame.reset_index(drop=True).to_feather(buffer)
+    try:
+        if method == "parquet":
+            frame.to_parquet(buffer, index=False)
+        else:
+            frame.reset_index(drop=True).to_feather(buffer)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError) as error:
+        for name in frame.columns if len(frame.columns) > 1 else ():
+            _columnar(frame[[name]], method)  # fails for the column that is to be named
+        raise DataError(
+            f"column {frame.columns[0]!r} cannot be written as {method} ({error.args[0]}): expected one type; "
+            "name a file that ends in .csv or .jsonl, or make the column text"
+        ) from error
     return buffer.getvalue()
 
 
