@@ -219,6 +219,16 @@ def test_a_quantity_with_marks_for_missing_values_is_no_class() -> None:
     assert predictor.evaluate(rows)["rmse"] < 60
 
 
+def test_classes_with_spaces_around_them_are_those_without_and_told() -> None:
+    rows = frame()
+    rows["y"] = rows["y"].where(rows.index % 2 == 0, rows["y"] + " ")
+    predictor = fit(rows)
+    assert predictor.task.classes == ("no", "yes")
+    assert "spaces around them, which are left out ('no ', 'yes ')" in str(predictor.summary["findings"])
+    assert predictor.evaluate(rows) == predictor.evaluate(rows.assign(y=rows["y"].str.strip()))
+    assert "spaces" not in str(fit(frame()).summary["findings"])
+
+
 def test_nothing_to_score() -> None:
     predictor = fit(frame())
     with pytest.raises(DataError, match="nothing to score"):

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from autoglm import __version__, bundle, encoders
 from autoglm.core import frames, moments, shelf
 from autoglm.core.budget import Budget, default_memory
-from autoglm.core.columns import Column, column
+from autoglm.core.columns import Column, cell_text, column
 from autoglm.core.errors import AutoGLMError, DataError, FitError, FolderError, OptionError, listing, nearest
 from autoglm.core.features import Features
 from autoglm.core.metrics import Metric, identity_of, metric_for, tried
@@ -245,7 +245,7 @@ class AutoML:
             groups=found.codes if found else grouped,
             time=_vector(time, rows, "time", keep),
             dropped=int(here.sum()),
-            notes=(*rows.attrs.get("notes", ()), *_repaired(written, given)),
+            notes=(*rows.attrs.get("notes", ()), *_repaired(written, given, task)),
             sources=found,
         )
 
@@ -370,10 +370,13 @@ def _instead(target: str, rows: pd.DataFrame) -> str:
     return nearest(target, rows.columns) or f"; the table has {listing(rows.columns)}"
 
 
-def _repaired(target: pd.Series[Any], read: pd.Series[Any]) -> list[str]:
-    """Say that a target of text was read as numbers, and how many of its values are none."""
+def _repaired(target: pd.Series[Any], read: pd.Series[Any], task: Task) -> list[str]:
+    """Say that a target of text was read as numbers, or its classes without spaces, and what that changed."""
     if read is target:
-        return []
+        texts = {v for v in target if isinstance(v, str)} if task.kind != "regression" else set()
+        if not (cut := sorted(v for v in texts if cell_text(v) not in (v, None))):
+            return []
+        return [f"target {task.target!r} has classes with spaces around them, which are left out ({listing(cut, 3)})"]
     odd = target[read.isna() & target.notna()]
     without = f"; {len(odd)} values that are no number ({listing(odd.unique(), 3)}) read as missing" if len(odd) else ""
     return [f"target {str(target.name)!r} is text that was read as numbers{without}"]

@@ -25,7 +25,7 @@ from autoglm.core.files import read_json
 from autoglm.core.metrics import METRICS, softmax
 from autoglm.core.seed import Seed
 from autoglm.core.shelf import plugin
-from autoglm.core.task import Task, numeric
+from autoglm.core.task import Task
 from autoglm.ensembles import substitutes
 from autoglm.ensembles.committee import Committee
 from autoglm.explainer import Explainer
@@ -154,19 +154,22 @@ class Predictor:
         return frames.like(frame, pd.DataFrame(share, index=rows.index, columns=list(self.task.classes)))
 
     def evaluate(self, frame: Any) -> dict[str, float]:
-        """Score the answers on rows that have the target, by every metric that goes with the task."""
+        """Score the answers on rows that have the target, by every metric that goes with the task.
+
+        Raises
+        ------
+        DataError
+            No row has a target, or one is no class seen in training, or no number.
+        SchemaError
+            The target, or a column of the training frame, is missing.
+        """
         rows = frames.to_pandas(frame)
         if self.task.target not in rows:
             raise SchemaError(
                 f"target {self.task.target!r} is not among the columns{nearest(self.task.target, rows.columns)}"
             )
-        given = numeric(rows[self.task.target], self.task.kind)
-        here = ~column(given).missing
-        if not here.any():
-            raise DataError(f"target {self.task.target!r} is missing in all rows: there is nothing to score")
-        rows = rows[here]
-        truth, margins = self.task.encode(given[here]), self._margins(rows)
-        return scores(truth, margins, self.task, self.offsets)
+        here, truth = self.task.truth(rows[self.task.target])
+        return scores(truth, self._margins(rows[here]), self.task, self.offsets)
 
     def leaderboard(self) -> pd.DataFrame:
         """Return every candidate with its out-of-fold score, weight, folds and costs, best first."""

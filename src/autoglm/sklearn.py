@@ -30,6 +30,7 @@ from sklearn.utils.validation import (
 from autoglm.automl import AutoML
 from autoglm.bundle import MANIFEST
 from autoglm.core import frames
+from autoglm.core.columns import cell_text
 from autoglm.predictor import Predictor
 
 Score = Callable[[NDArray[Any], NDArray[Any]], float]
@@ -260,7 +261,7 @@ def _kept(classes: NDArray[Any]) -> bool:
     """Whether the engine gives these labels back as they are; others go in as codes."""
     if classes.dtype.kind in "biu":
         return True
-    return all(isinstance(c, str) and c and c == c.strip() for c in classes.tolist())
+    return all(isinstance(c, str) and c == cell_text(c) for c in classes.tolist())
 
 
 def _packed(predictor: Predictor) -> bytes:

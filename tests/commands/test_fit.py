@@ -102,6 +102,25 @@ def test_rows_to_test_are_checked_before_the_fit(run: Run, table: Path, tmp_path
     assert not (tmp_path / "model").exists()
 
 
+@pytest.mark.parametrize(
+    ("train", "test", "words"),
+    [
+        ([i / 7 for i in range(60)], [1.5, "n.m.", "n.m."], "'n.m.', expected numbers"),
+        (["yes", "no"] * 30, ["yes", "no", "perhaps"], "'perhaps', not one of the classes"),
+        (["yes", "no"] * 30, [None, None, None], "nothing to score"),
+    ],
+)
+def test_the_target_of_rows_to_test_is_checked_before_the_fit(
+    run: Run, tmp_path: Path, train: list[object], test: list[object], words: str
+) -> None:
+    pd.DataFrame({"a": range(60), "y": train}).to_csv(tmp_path / "tr.csv", index=False)
+    pd.DataFrame({"a": range(3), "y": test}).to_csv(tmp_path / "te.csv", index=False)
+    call = ["fit", tmp_path / "tr.csv", "--target", "y", "--out", tmp_path / "model", *SMALL]
+    done = run(*call, "--test", tmp_path / "te.csv")
+    assert done.code == 1 and done.err.count("\n") == 1 and "te.csv: target 'y'" in done.err and words in done.err
+    assert not (tmp_path / "model").exists()
+
+
 def test_rows_to_test_that_were_trained_on_are_told(run: Run, table: Path, copied: Path) -> None:
     call = ["fit", table, "--target", "churn", "--out", copied, "--quiet", "--test", table, *SMALL]
     found = run(*call, "--json").json["findings"][0]

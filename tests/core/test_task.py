@@ -1,3 +1,4 @@
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -5,7 +6,7 @@ import pandas as pd
 import pytest
 
 from autoglm.core.errors import DataError, OptionError
-from autoglm.core.task import infer, numeric
+from autoglm.core.task import Task, infer, numeric
 
 LONG = 60
 
@@ -97,3 +98,57 @@ def test_a_target_of_numbers_written_as_text(texts: list[str], kind: str | None,
 def test_numbers_whose_squares_overflow_are_refused() -> None:
     with pytest.raises(DataError, match="use another unit"):
         infer(pd.Series(np.linspace(1, 2, 50) * 1e200), "y")
+
+
+@pytest.mark.parametrize(
+    "values", [["a", "b", "c"], list(range(30)), [True, False], [0.5, 1.5, 2.5], [1.0, 0.0]], ids=str
+)
+@pytest.mark.parametrize("ordered", [False, True])
+def test_a_category_is_a_class_whatever_its_levels_are(values: list[Any], ordered: bool) -> None:
+    given = pd.Series(values * LONG).astype(pd.CategoricalDtype(sorted(values), ordered))
+    task = infer(numeric(given), "y")
+    assert task.kind == ("binary" if len(values) == 2 else "multiclass") and list(task.classes) == sorted(values)
+    assert {type(c) for c in task.classes} == {type(values[0])}
+    assert task.decode(task.encode(given)).tolist() == given.tolist()
+
+
+def test_a_category_of_numbers_written_as_text_is_a_class_unless_the_user_says_otherwise() -> None:
+    given = pd.Series([f"{i / 7:.3f}" for i in range(LONG)] * 2).astype("category")
+    assert infer(numeric(given), "y").kind == "multiclass"
+    assert infer(numeric(given, "regression"), "y", "regression").kind == "regression"
+
+
+@pytest.mark.parametrize(
+    "numbers", [[1.0, 0.0], [np.float64(1), np.float64(0)], [1, 0.5], [Decimal(1), Decimal(0)]], ids=str
+)
+def test_floats_among_objects_are_floats(numbers: list[Any]) -> None:
+    task = infer(pd.Series(numbers * LONG, dtype=object), "y")
+    assert task.classes == tuple(sorted(map(float, numbers))) and {type(c) for c in task.classes} == {float}
+    assert task.encode(pd.Series(numbers, dtype="float64")).tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("dtype", ["object", "str", "category"])
+def test_spaces_around_classes_do_not_count(dtype: str) -> None:
+    task = infer(pd.Series(["yes", "yes ", " no"] * LONG, dtype=dtype), "y")
+    assert (task.kind, task.classes) == ("binary", ("no", "yes"))
+    assert task.encode(pd.Series(["no  ", "yes"], dtype=dtype)).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        (["1.5", "n.m.", "2"], "'n.m.'"),
+        (["-", "?"], "'-'"),
+        (pd.to_datetime(["2020-01-01", "2021-01-01"]), "'2020-01-01"),
+        (["1.5", "?", "soon", "later"], "'soon'"),
+    ],
+    ids=str,
+)
+def test_what_is_no_quantity_is_named(values: Any, says: str) -> None:
+    with pytest.raises(DataError, match=f"target 'y' holds {says}.*, expected numbers as in training"):
+        Task("regression", "y").truth(pd.Series(values))
+
+
+def test_the_truth_leaves_out_rows_without_it() -> None:
+    here, truth = Task("regression", "y").truth(pd.Series(["1,200", "-", "3"] * 20))
+    assert here[:3].tolist() == [True, False, True] and truth[:2].tolist() == [1200, 3]

@@ -103,7 +103,7 @@ def command(train: Path, **given: Any) -> None:
         raise click.MissingParameter(param_hint="'--target'", param_type="option")
     given["target"] = given["target"] or "class"
     frame = read(train)
-    test = _test(given["test"], given["target"])
+    test = _test(given["test"], frame, given["target"], given["task"])
     predictor, interrupted = _fit(train, frame, given, started)
     result = _result(predictor, test, time.monotonic() - started) | {"interrupted": interrupted}
     if test is not None:
@@ -116,16 +116,29 @@ def command(train: Path, **given: Any) -> None:
         _text.note("interrupted, what there was is saved; the same call continues")
 
 
-def _test(path: Path | None, target: str) -> pd.DataFrame | None:
-    """Read the rows to score at the end now: a slip should not cost the fit."""
+def _test(path: Path | None, train: pd.DataFrame, target: str, kind: str | None) -> pd.DataFrame | None:
+    """Read and check the rows to score at the end now: a slip should not cost the fit."""
+    from autoglm.core import frames
+    from autoglm.core.columns import column
     from autoglm.core.errors import DataError, nearest
     from autoglm.core.reading import read
+    from autoglm.core.task import infer, numeric
 
     if path is None:
         return None
     rows = read(path)
     if target not in rows.columns:
         raise DataError(f"{path}: target {target!r} is not among the columns{nearest(target, map(str, rows.columns))}")
+    train = frames.to_pandas(train)
+    if target not in train.columns:
+        return rows  # the fit says so
+    given = numeric(train[target], kind)
+    if (here := ~column(given).missing).any():
+        task = infer(given[here], target, kind)
+        try:
+            task.truth(frames.to_pandas(rows)[target])
+        except DataError as error:
+            raise DataError(f"{path}: {error}") from error
     return rows
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from autoglm.core import numerals
-from autoglm.core.columns import Column, column
+from autoglm.core.columns import OBJECTS, Column, column
 from autoglm.core.errors import DataError, OptionError, nearest
 
 Kind = Literal["binary", "multiclass", "regression"]
@@ -18,6 +18,13 @@ KINDS: tuple[Kind, ...] = ("binary", "multiclass", "regression")
 MOST_NUMERIC_CLASSES = 20  # a number with more distinct values than this is a quantity, not a class
 LARGEST = 1e100  # numbers whose sums of squares and cubes are finite
 LEAST_NUMBERS = 0.95  # share of a target's texts that must be numbers, where it is read as numbers
+_PLAIN: dict[str, type] = {
+    "boolean": bool,
+    "integer": int,
+    "floating": float,
+    "mixed-integer-float": float,
+    "decimal": float,
+}  # what objects of one kind become, by pandas' names
 
 
 @dataclass(frozen=True)
@@ -47,7 +54,13 @@ class Task:
     def encode(self, values: pd.Series[Any]) -> NDArray[Any]:
         """Return class codes (int64) or values (float64); the rows must have a target of a known class."""
         if self.kind == "regression":
-            return np.asarray(column(numeric(values, self.kind)).values, dtype="float64")
+            found = column(numeric(values, self.kind))
+            if found.storage in OBJECTS or found.storage == "date":
+                raise DataError(
+                    f"target {self.target!r} holds {_odd(found)!r}, expected numbers as in training: "
+                    "leave the cell empty where there is no number"
+                )
+            return np.asarray(found.values, dtype="float64")
         codes = {c: i for i, c in enumerate(self.classes)}
         try:
             return np.array([codes[v] for v in labels(values)], dtype="int64")
@@ -55,6 +68,20 @@ class Task:
             raise DataError(
                 f"target {self.target!r} holds {error.args[0]!r}, not one of the classes seen in training"
             ) from None
+
+    def truth(self, values: pd.Series[Any]) -> tuple[NDArray[np.bool_], NDArray[Any]]:
+        """Return which rows have a target, and their class codes or values.
+
+        Raises
+        ------
+        DataError
+            No row has a target, or one is no known class, or no number.
+        """
+        given = numeric(values, self.kind)
+        here = ~column(given).missing
+        if not here.any():
+            raise DataError(f"target {self.target!r} is missing in all rows: there is nothing to score")
+        return here, self.encode(given[here])
 
     def decode(self, codes: NDArray[Any]) -> NDArray[Any]:
         """Return the classes of codes, in the data type of the target."""
@@ -68,10 +95,10 @@ class Task:
 def numeric(values: pd.Series[Any], kind: str | None = None) -> pd.Series[Any]:
     """Return a target with numbers written as text ("1,200", "$3.50", "?" where there is none) as numbers.
 
-    Nothing is changed where `kind` says that it is a class, or where its texts are whole numbers, or few: those are
-    classes unless `kind` says otherwise. What is no number becomes missing.
+    Nothing is changed where `kind` or the data type (category) says that it is a class, or where its texts are whole
+    numbers, or few: those are classes unless `kind` says otherwise. What is no number becomes missing.
     """
-    if kind not in (None, "regression") or not len(values):
+    if kind not in (None, "regression") or not len(values) or (kind is None and _categorical(values)):
         return values
     found = column(values)
     if found.storage != "text" or numerals.share_of_numbers(found.sample) < LEAST_NUMBERS:
@@ -86,8 +113,8 @@ def numeric(values: pd.Series[Any], kind: str | None = None) -> pd.Series[Any]:
 def infer(values: pd.Series[Any], target: str, kind: str | None = None) -> Task:
     """Find out the task from a target without missing values.
 
-    A target of text or booleans, or of at most 20 distinct whole numbers, is a class; everything else is a
-    quantity (text is first shown to `numeric`). `kind` overrides.
+    A target of text or booleans, of data type category, or of at most 20 distinct whole numbers, is a class; everything
+    else is a quantity (text is first shown to `numeric`). `kind` overrides.
 
     Raises
     ------
@@ -109,7 +136,7 @@ def infer(values: pd.Series[Any], target: str, kind: str | None = None) -> Task:
             "expected at least two classes or differing numbers. "
             "Is the frame filtered, are other values read as missing (None, NA), or is another column the target?"
         )
-    if (kind or _kind(found)) == "regression":
+    if (kind or _kind(found, _categorical(values))) == "regression":
         if found.storage in ("text", "date"):
             raise DataError(
                 f"target {target!r} is {found.storage} (for instance {found.distinct[0]!r}) but task='regression' "
@@ -136,11 +163,10 @@ def infer(values: pd.Series[Any], target: str, kind: str | None = None) -> Task:
 
 
 def labels(values: pd.Series[Any]) -> list[Any]:
-    """Return a class target's values as plain Python objects (whole floats become integers)."""
-    dtype = values.dtype
-    if isinstance(dtype, pd.CategoricalDtype):
+    """Return a class target's values as plain Python objects: texts as `column` reads them, without spaces around."""
+    if _categorical(values):
         values = values.astype(object)
-        dtype = values.dtype
+    dtype = values.dtype
     if pd.api.types.is_bool_dtype(dtype):
         return [bool(v) for v in values]
     if pd.api.types.is_numeric_dtype(dtype):
@@ -150,17 +176,32 @@ def labels(values: pd.Series[Any]) -> list[Any]:
             return [int(v) for v in values]
         return [int(v) if whole and _integers_expected(dtype) else float(v) for v in numbers]
     listed = values.tolist()
-    kinds = {type(v) for v in listed}
-    return listed if len(kinds) == 1 and kinds <= {str, int, bool} else [str(v) for v in listed]
+    if read := _PLAIN.get(pd.api.types.infer_dtype(listed)):
+        return [read(v) for v in listed]
+    found = column(values)
+    return found.values.tolist() if found.storage == "text" else [str(v) for v in listed]
 
 
 def _integers_expected(dtype: Any) -> bool:
     return not pd.api.types.is_float_dtype(dtype)
 
 
-def _kind(found: Column) -> Kind:
+def _categorical(values: pd.Series[Any]) -> bool:
+    return isinstance(values.dtype, pd.CategoricalDtype)
+
+
+def _odd(found: Column) -> Any:
+    """Return the first value that is no number, to show."""
+    if found.storage != "text":
+        return found.astext().distinct[0]
+    read = numerals.numbers(found.present, numerals.decimal_mark(found.sample))
+    odd = [t for t in found.present[np.isnan(read)] if t.lower() not in numerals.BLANKS]
+    return odd[0] if odd else found.present[0]
+
+
+def _kind(found: Column, categorical: bool) -> Kind:
     count = len(found.distinct)
-    if found.storage in ("text", "boolean"):
+    if found.storage in ("text", "boolean") or categorical:
         return "binary" if count == 2 else "multiclass"
     if found.storage == "date":
         return "multiclass"
