@@ -136,7 +136,7 @@ def _is_number(cell: str) -> bool:
         float(cell.replace(",", "."))
     except ValueError:
         return False
-    return True
+    return "_" not in cell
 
 
 def _parse(data: bytes, delimiter: str, mark: str, *, headed: bool) -> pa.Table:

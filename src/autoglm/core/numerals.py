@@ -39,7 +39,7 @@ def number(text: str, mark: Decimal = ".") -> float:
     >>> number("$1,200"), number("12%"), number("(3)"), number("1.234,5", ",")
     (1200.0, 0.12, -3.0, 1234.5)
     """
-    if mark == ".":
+    if mark == "." and "_" not in text:  # Python reads "3_11" as 311, but people write codes so
         try:
             value = float(text)
         except ValueError:
