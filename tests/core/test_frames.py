@@ -61,3 +61,24 @@ def test_names_become_text() -> None:
 def test_no_table(table: Any, says: str) -> None:
     with pytest.raises(DataError, match=says):
         to_pandas(table)
+
+
+class Places(pd.DataFrame):
+    """What GeoDataFrame is: a frame of another library."""
+
+    @property
+    def _constructor(self) -> type["Places"]:
+        return Places
+
+
+class Own(pl.DataFrame):
+    """A frame of one's own."""
+
+
+def test_frames_of_derived_classes_get_what_their_library_has() -> None:
+    places = Places(FRAME)
+    answers = like(places, pd.Series([1, 2]))
+    assert isinstance(answers, pd.Series) and answers.index.tolist() == [7, 9]
+    assert isinstance(like(places, pd.DataFrame({"p": [1, 2]})), pd.DataFrame)
+    own = Own({"x": [1.5, 2.5]})
+    assert to_pandas(own)["x"].tolist() == [1.5, 2.5] and isinstance(like(own, pd.Series([1, 2])), pl.Series)

@@ -10,6 +10,8 @@ import pandas as pd
 
 from autoglm.core.errors import DataError, listing
 
+LIBRARIES = ("pandas", "polars", "pyarrow", "scipy")
+
 
 def to_pandas(frame: Any, *, empty: bool = False) -> pd.DataFrame:
     """Read a table of any common kind as a pandas frame with distinct column names of type str.
@@ -79,8 +81,9 @@ def like(original: Any, result: pd.Series[Any] | pd.DataFrame) -> Any:
 
 
 def _library(frame: Any) -> str:
-    """Name of the library that a table's class is from, found without importing it."""
-    return next((c.__module__.partition(".")[0] for c in type(frame).__mro__ if c is not object), "builtins")
+    """Name of the library that a table's class, or one that it is derived from, is of, found without importing it."""
+    modules = (c.__module__.partition(".")[0] for c in type(frame).__mro__)
+    return next((name for name in modules if name in LIBRARIES), "")
 
 
 def _read(frame: Any) -> pd.DataFrame:
