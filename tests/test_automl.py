@@ -267,12 +267,36 @@ def test_time_looks_forward() -> None:
         {"task": "ranking"},
         {"kinds": {"a": "numbr"}},
         {"kinds": {"aa": "number"}},
+        {"kinds": {"a": 3}},
+        {"task": 3},
+        {"seed": None},
+        {"seed": 1.5},
     ],
     ids=str,
 )
 def test_a_wrong_setting_says_what_is_allowed(wrong: dict[str, Any]) -> None:
     with pytest.raises(OptionError, match=r"expected|did you mean|known"):
         AutoML(**BARE | wrong).fit(table(), "y")
+
+
+def test_names_of_columns_may_be_numbers() -> None:
+    draw = np.random.default_rng(5)
+    frame = pd.DataFrame(draw.normal(size=(150, 3))).assign(y=draw.integers(0, 2, 150)).set_axis([0, 1, 2, 3], axis=1)
+    frame[4] = np.arange(150) % 30
+    kinds: dict[Any, str] = {0: "category"}
+    grouped = AutoML(**BARE, kinds=kinds).fit(frame, 3, groups=4)
+    assert "whole groups (30 groups)" in grouped.summary["validation"]["scheme"]
+    assert {c["name"]: c["kind"] for c in grouped.about["columns"]} == {"0": "category", "1": "number", "2": "number"}
+    assert "forward folds" in AutoML(**BARE).fit(frame, 3, time=np.int64(4)).summary["validation"]["scheme"]
+    with pytest.raises(DataError, match="groups='5' is not among the columns"):
+        AutoML(**BARE).fit(frame, 3, groups=5)
+    with pytest.raises(OptionError, match="kinds: no column named '7'; the table has '0', '1'"):
+        AutoML(**BARE, kinds={7: "number"}).fit(frame, 3)  # type: ignore[dict-item]
+
+
+def test_a_seed_of_numpy_is_the_same_seed() -> None:
+    one, other = (AutoML(**QUICK, seed=seed).fit(table(), "y") for seed in (3, np.int64(3)))
+    assert state(one) == state(other) and other.about["seed"] == 3 and type(other.about["identity"]["seed"]) is int
 
 
 def test_the_user_s_kinds_and_task_are_kept() -> None:

@@ -266,6 +266,12 @@ def test_every_kind_of_frame_is_learned_from_and_comes_back(kind: str) -> None:
 # Files
 
 
+def test_notes_of_the_user_s_own_are_no_findings() -> None:
+    rows = frame()
+    rows.attrs["notes"] = "from ERP"
+    assert "reading" not in {f["check"] for f in fit(rows).summary["findings"]}
+
+
 def test_a_file_that_is_not_utf_8(tmp_path: Path) -> None:
     text = "stadt,y\n" + "Köln,ja\nMünchen,nein\n" * 20
     (tmp_path / "t.csv").write_bytes(text.encode("cp1252"))
@@ -277,14 +283,14 @@ def test_a_file_that_is_not_utf_8(tmp_path: Path) -> None:
 def test_a_ragged_file(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("a,b,y\n" + "1,2,p\n3,q\n5,6,q,9\n7,8,p\n" * 15)
     rows = reading.read(tmp_path / "t.csv")
-    assert list(rows.columns)[:3] == ["a", "b", "y"] and rows.attrs["notes"]
+    assert list(rows.columns)[:3] == ["a", "b", "y"] and rows.attrs[reading.NOTES]
     assert fit(rows).task.target == "y"
 
 
 def test_nul_bytes_in_a_file(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_bytes(b"a,y\n" + b"1\x00,p\n2,q\n3,p\n" * 20)
     rows = reading.read(tmp_path / "t.csv")
-    assert "NUL bytes left out" in str(rows.attrs["notes"])
+    assert "NUL bytes left out" in str(rows.attrs[reading.NOTES])
     assert fit(rows).task.classes == ("p", "q")
 
 

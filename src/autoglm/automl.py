@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import operator
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +25,7 @@ from autoglm.core.columns import Column, cell_text, column
 from autoglm.core.errors import AutoGLMError, DataError, FitError, FolderError, OptionError, listing, nearest
 from autoglm.core.features import Features
 from autoglm.core.metrics import Metric, identity_of, metric_for, tried
+from autoglm.core.reading import NOTES
 from autoglm.core.seed import Seed
 from autoglm.core.task import Task, infer, numeric
 from autoglm.engine import measures, splits
@@ -121,7 +123,7 @@ class AutoML:
     progress: Progress | str | None = None
 
     def fit(
-        self, frame: Any, target: str, groups: Any = None, time: Any = None, *, started: float | None = None
+        self, frame: Any, target: str | int, groups: Any = None, time: Any = None, *, started: float | None = None
     ) -> Predictor:
         """Learn to predict a column from the others.
 
@@ -130,7 +132,7 @@ class AutoML:
         frame
             pandas, polars or pyarrow table, shape (n_rows, n_columns); rows without a target are left out.
         target
-            Name of the column to predict.
+            Name of the column to predict; names of columns may be numbers here and below, as in the frame.
         groups
             Name of a column (or array, shape (n_rows,)) whose equal values must not be split between training
             and judging rows: patients, customers, sites. A named column is not used as a feature. None: where the
@@ -157,7 +159,7 @@ class AutoML:
             Not even the simplest model could be fitted.
         """
         budget = Budget(self.seconds, self.work, self.threads, self.memory or default_memory(), started or monotonic())
-        allowed = self._allowed()
+        allowed, seed = self._allowed(), self._seed
         home = None if self.folder else tempfile.TemporaryDirectory(prefix="autoglm-")
         folder = Path(self.folder) if self.folder else Path(home.name if home else "")
         with (
@@ -172,7 +174,7 @@ class AutoML:
             if run.exhausted and bundle.holds(folder, run.identity):
                 return Predictor.load(folder, home, self.files)
             found = checking.submit(findings, table)  # beside the first fits
-            gated = checking.submit(gates, table.features, Seed(self.seed))
+            gated = checking.submit(gates, table.features, seed)
             interrupted = False
             try:
                 run.spend(waves(run.race, table.features, allowed, self.search))
@@ -189,6 +191,14 @@ class AutoML:
             finish(run, replace(table, gates=gated.result()), folder, run.identity, found.result())
         return Predictor.load(folder, home, self.files)
 
+    @property
+    def _seed(self) -> Seed:
+        """The seed; NumPy's integers, which JSON does not know, become Python's."""
+        try:
+            return Seed(int(operator.index(self.seed)))
+        except TypeError:
+            raise OptionError(f"seed={self.seed!r}: expected a whole number, for instance seed=42") from None
+
     def _allowed(self) -> list[str]:
         if self.search not in SEARCHES:
             raise OptionError(
@@ -201,9 +211,10 @@ class AutoML:
             shelf.plugin_known("learners", name)
         return ["constant", *(n for n in self.learners or installed if n != "constant" and n in installed)]
 
-    def _read(self, frame: Any, target: str, groups: Any, time: Any, budget: Budget) -> Table:
+    def _read(self, frame: Any, target: str | int, groups: Any, time: Any, budget: Budget) -> Table:
         """Check the frame, find out the task and what each column is, and encode it."""
         rows, target = frames.to_pandas(frame), str(target)
+        groups, time, told = _named(groups), _named(time), {str(name): kind for name, kind in self.kinds.items()}
         if target not in rows.columns:
             raise DataError(f"target {target!r} is not among the columns{_instead(target, rows)}")
         written = rows[target]
@@ -221,19 +232,19 @@ class AutoML:
             raise DataError(
                 f"the frame holds no column but {', '.join(map(repr, left_out))}: there is nothing to predict from"
             )
-        for name in self.kinds:
+        for name in told:
             if name not in rows.columns:
-                raise OptionError(f"kinds: no column named {name!r}{nearest(name, rows.columns)}")
+                raise OptionError(f"kinds: no column named {name!r}{_instead(name, rows)}")
         columns = [column(kept[name], self.files or rows.attrs.get("folder")) for name in names]
-        kinds = [encoders.choose(c, self.kinds) for c in columns]
+        kinds = [encoders.choose(c, told) for c in columns]
         until = budget.started + LOOKING * budget.seconds if budget.timed else float("inf")
-        seen = encoders.within(columns, kinds, until, budget.threads, Seed(self.seed))
-        fitted = encoders.encode(seen, kinds, Seed(self.seed))
+        seen = encoders.within(columns, kinds, until, budget.threads, self._seed)
+        fitted = encoders.encode(seen, kinds, self._seed)
         features, goals = encoders.assemble(seen, fitted), task.encode(goal)
         grouped = _vector(groups, rows, "groups", keep)
         found = None
         if grouped is None and time is None and not alone:
-            found = sources.find(columns, kinds, features, goals, task, Seed(self.seed))
+            found = sources.find(columns, kinds, features, goals, task, self._seed)
         return Table(
             task=task,
             metric=tried(metric_for(task, self.metric), goals, task),
@@ -245,7 +256,7 @@ class AutoML:
             groups=found.codes if found else grouped,
             time=_vector(time, rows, "time", keep),
             dropped=int(here.sum()),
-            notes=(*rows.attrs.get("notes", ()), *_repaired(written, given, task)),
+            notes=(*rows.attrs.get(NOTES, ()), *_repaired(written, given, task)),
             sources=found,
         )
 
@@ -253,7 +264,7 @@ class AutoML:
         self, table: Table, folder: Path, pool: Pool, budget: Budget, allowed: list[str], tell: Progress
     ) -> tuple[Run, Table]:
         """Set up folds and journal; take in what an earlier call has finished, and how it encoded the columns."""
-        seed = Seed(self.seed)
+        seed = self._seed
         parts = splits.make(table.target, table.task, seed, table.groups, table.time)
         identity = self._identity(table, parts)
         journal = Journal(folder / "run")
@@ -304,7 +315,7 @@ class AutoML:
             "learners": sorted(self.learners) if self.learners is not None else None,
             "search": self.search,
             "clock": self.work is None,
-            "seed": self.seed,
+            "seed": self._seed.value,
             "version": __version__,
         }
 
@@ -380,6 +391,11 @@ def _repaired(target: pd.Series[Any], read: pd.Series[Any], task: Task) -> list[
     odd = target[read.isna() & target.notna()]
     without = f"; {len(odd)} values that are no number ({listing(odd.unique(), 3)}) read as missing" if len(odd) else ""
     return [f"target {str(target.name)!r} is text that was read as numbers{without}"]
+
+
+def _named(given: Any) -> Any:
+    """Return the name of a column as text, as the frame has them; an array, None and False stay what they are."""
+    return given if given is None or given is False or not pd.api.types.is_scalar(given) else str(given)
 
 
 def _vector(given: Any, rows: pd.DataFrame, option: str, keep: NDArray[np.bool_]) -> NDArray[Any] | None:

@@ -8,7 +8,7 @@ import pytest
 
 from autoglm.core import delimited
 from autoglm.core.errors import DataError, FolderError
-from autoglm.core.reading import read, write
+from autoglm.core.reading import NOTES, read, write
 
 FRAME = pd.DataFrame({"x": [1.5, None], "s": ['é,"\n', "b"], "d": ["2020-01-01 00:00:00", "2020-01-02 10:00:00"]})
 
@@ -34,6 +34,7 @@ def made(folder: Path, name: str, content: str | bytes) -> Path:
         ("quoted.csv", 'a,b\n1,"x, ""y""\nnew"\n', ["a", "b"], [1, 'x, "y"\nnew']),
         ("r.txt", '"x" "y"\n"1" 3 4\n"2" 5 6\n', ["Unnamed: 0", "x", "y"], [2, 5, 6]),
         ("headless.csv", "1,2\n3,4\n", ["x0", "x1"], [3, 4]),
+        ("codes.csv", "1_1,1_2\n3_11,x\n", ["1_1", "1_2"], ["3_11", "x"]),
         ("reviews.csv", "review\nnice film, really\nbad, too\n", ["review"], ["bad, too"]),
         ("late.csv", "a\n" + "1\n" * 9_000_000 + "x\n", ["a"], ["x"]),
         ("rows.jsonl", '{"a":1,"b":{"c":2}}\n{"a":2,"b":{"c":3}}\n', ["a", "b.c"], [2, 3]),
@@ -59,7 +60,7 @@ def test_read(tmp_path: Path, name: str, content: str | bytes, columns: list[str
 )
 def test_repairs_are_noted(tmp_path: Path, content: str | bytes, shape: tuple[int, int], note: str) -> None:
     frame = read(made(tmp_path, "odd.csv", content))
-    assert frame.shape == shape and note in " ".join(frame.attrs["notes"])
+    assert frame.shape == shape and note in " ".join(frame.attrs[NOTES])
 
 
 @pytest.mark.parametrize(
@@ -137,7 +138,7 @@ def test_half_a_character_becomes_a_question_mark(tmp_path: Path, name: str) -> 
 
 def test_a_ragged_file_with_a_carriage_return_in_a_cell(tmp_path: Path) -> None:
     frame = read(made(tmp_path, "r.csv", b'a,b\n"x\ry",2\n1\n'))
-    assert frame["a"].tolist() == ["x\ry", "1"] and frame["b"].iloc[0] == 2 and "ragged" in str(frame.attrs["notes"])
+    assert frame["a"].tolist() == ["x\ry", "1"] and frame["b"].iloc[0] == 2 and "ragged" in str(frame.attrs[NOTES])
 
 
 def test_numbers_of_a_ragged_file_stay_numbers(tmp_path: Path) -> None:

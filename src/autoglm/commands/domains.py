@@ -74,11 +74,11 @@ def command(data: Path, **given: Any) -> None:
       autoglm domains reviews.csv --target sentiment --domain source --method linear --draws 5
       autoglm domains wards.parquet --target ill --domain hospital --seconds 300 --shots '' --out wards
     """
-    from autoglm.core.reading import read
+    from autoglm.core.reading import NOTES, read
     from autoglm.transfer import cross, page
 
     frame = read(data)
-    for message in frame.attrs.get("notes", ()):
+    for message in frame.attrs.get(NOTES, ()):
         _text.note(f"{data}: {message}")
     result = cross(
         frame,

@@ -59,7 +59,7 @@ def command(
         frame = reading.read(path)
     if path != rows:
         del frame.attrs["folder"]  # standard input lies in no folder: paths start from the working directory
-    for message in frame.attrs.get("notes", ()):
+    for message in frame.attrs.get(reading.NOTES, ()):
         _text.note(f"{rows}: {message}")
     with warnings.catch_warnings(record=True) as odd:
         warnings.simplefilter("always", DataWarning)

@@ -38,10 +38,10 @@ class DataWarning(UserWarning):
     """Rows are answered, but something about them is odd."""
 
 
-def nearest(name: str, choices: Iterable[str]) -> str:
+def nearest(name: object, choices: Iterable[object]) -> str:
     """Return ``"; did you mean 'x'?"`` for the closest of `choices`, or an empty string."""
     known = {choice.casefold(): choice for choice in map(str, choices)}
-    found = difflib.get_close_matches(name.casefold(), known, n=1, cutoff=0.5)
+    found = difflib.get_close_matches(str(name).casefold(), known, n=1, cutoff=0.5)
     return f"; did you mean {known[found[0]]!r}?" if found else ""
 
 

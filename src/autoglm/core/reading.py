@@ -24,10 +24,12 @@ from autoglm.core.media import named
 
 KNOWN = (".csv", ".tsv", ".txt", ".parquet", ".feather", ".arrow", ".jsonl", ".ndjson", ".json")
 PACKED = (".gz", ".bz2", ".xz", ".zip")
+NOTES = "autoglm.notes"
+"""Where the notes of `read` are in a frame's attributes; "notes" may be the user's own."""
 
 
 def read(path: str | os.PathLike[str]) -> pd.DataFrame:
-    """Read a table file; what had to be guessed or repaired stands in ``frame.attrs["notes"]``.
+    """Read a table file; what had to be guessed or repaired stands in ``frame.attrs[NOTES]``.
 
     ``frame.attrs["folder"]`` is what paths of images and sounds in it start from.
 
@@ -50,7 +52,7 @@ def read(path: str | os.PathLike[str]) -> pd.DataFrame:
         frame, notes = _read(file)
     except (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile) as error:
         raise DataError(f"{file}: cannot be read ({error}); is the file complete?") from error
-    frame.attrs |= {"notes": tuple(notes), "folder": str(file.parent)}
+    frame.attrs |= {NOTES: tuple(notes), "folder": str(file.parent)}
     return frame
 
 
@@ -99,7 +101,7 @@ def _media_in(folder: Path) -> pd.DataFrame | None:
         frame = pd.DataFrame(found, columns=["file", "class"])
     else:
         frame = pd.DataFrame({"file": sorted(p.name for p in folder.iterdir() if named(p.name))})
-    frame.attrs |= {"notes": (), "folder": str(folder)}
+    frame.attrs |= {NOTES: (), "folder": str(folder)}
     return frame if len(frame) else None
 
 
