@@ -201,7 +201,8 @@ class Predictor:
         Returns
         -------
         DataFrame
-            Shape (n_rows, n_modalities); "table" stands for all plain columns together.
+            Shape (n_rows, n_modalities); "table" stands for all plain columns together (a text column of that name is
+            "table_").
 
         Raises
         ------

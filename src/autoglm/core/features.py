@@ -18,6 +18,11 @@ TABLE = "table"
 """The modality of all plain columns together."""
 
 
+def modality_of(source: str) -> str:
+    """Name the modality of a column that is one of its own: as the column, with a "_" more where that is `TABLE`'s."""
+    return f"{source}_" if source.rstrip("_") == TABLE else source
+
+
 @dataclass(frozen=True)
 class Output:
     """One feature column: its name, the column of the input that it comes from, and how to read its values.
@@ -97,7 +102,7 @@ class Features:
         """Positions by modality: "table" for all plain columns, and each column that is a modality of its own."""
         found: dict[str, list[int]] = {}
         for i, output in enumerate(self.outputs):
-            found.setdefault(output.source if output.modality else TABLE, []).append(i)
+            found.setdefault(modality_of(output.source) if output.modality else TABLE, []).append(i)
         return {name: np.array(at, dtype=np.intp) for name, at in found.items()}
 
     def absent(self, modality: str) -> NDArray[np.bool_]:
@@ -109,7 +114,7 @@ class Features:
         gone = np.ones(len(self), dtype=bool) if rows is None else rows
         dense = self.dense.copy()
         dense[np.ix_(gone, self.modalities[modality])] = np.nan
-        tokens = tuple((name, t.cleared(gone) if name == modality else t) for name, t in self.tokens)
+        tokens = tuple((name, t.cleared(gone) if modality_of(name) == modality else t) for name, t in self.tokens)
         return replace(self, dense=dense, sparse=self._cleared(modality, gone), tokens=tokens)
 
     def shuffled(self, source: str, order: NDArray[np.intp]) -> Features:
@@ -150,9 +155,9 @@ class Features:
 
     def _cleared(self, modality: str, gone: NDArray[np.bool_]) -> sp.csr_matrix | None:
         """Empty a modality's terms in some rows."""
-        if self.sparse is None or modality not in dict(self.terms):
+        if self.sparse is None or modality not in [modality_of(source) for source, _ in self.terms]:
             return self.sparse
-        columns = np.concatenate([np.full(n, source == modality) for source, n in self.terms])
+        columns = np.concatenate([np.full(n, modality_of(source) == modality) for source, n in self.terms])
         cells = np.repeat(gone, np.diff(self.sparse.indptr)) & columns[self.sparse.indices]
         parts = np.where(cells, 0, self.sparse.data), self.sparse.indices.copy(), self.sparse.indptr.copy()
         kept = sp.csr_matrix(parts, shape=self.sparse.shape)

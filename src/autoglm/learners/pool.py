@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize, nnls
 
-from autoglm.core.features import TABLE, Features
+from autoglm.core.features import TABLE, Features, modality_of
 from autoglm.core.files import read_json, write_json
 from autoglm.core.metrics import log_loss, rmse, softmax
 from autoglm.core.task import Task
@@ -347,7 +347,7 @@ class Model:
 
 def _planned(features: Features) -> Iterator[tuple[str, str]]:
     """Yield kind and modality of the experts, cheap ones first; distances know nothing of words."""
-    worded = {source for source, _ in features.terms}
+    worded = {modality_of(source) for source, _ in features.terms}
     for modality in features.modalities:
         yield "linear", modality
     for modality in features.modalities:

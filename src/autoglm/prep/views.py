@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from autoglm.core.features import Features
+from autoglm.core.features import Features, modality_of
 
 CLIP = 5.0
 """Standard deviations at which a number is cut."""
@@ -80,7 +80,7 @@ class View:
         dense = np.clip(np.nan_to_num(dense, nan=0.0), -self.limit, self.limit).astype(np.float64)
         start = 0
         for source, width in features.terms:
-            if source == self.modality and features.sparse is not None:
+            if modality_of(source) == self.modality and features.sparse is not None:
                 terms = WORDS * features.sparse[:, start : start + width]
                 return sp.hstack([sp.csr_matrix(dense), terms], format="csr")
             start += width
