@@ -299,6 +299,30 @@ def test_a_seed_of_numpy_is_the_same_seed() -> None:
     assert state(one) == state(other) and other.about["seed"] == 3 and type(other.about["identity"]["seed"]) is int
 
 
+def test_the_report_repeats_what_was_asked() -> None:
+    frame = table().assign(who=np.arange(150) % 30, **{"odd name": np.arange(150) % 7})
+    told = AutoML(**BARE).fit(frame, "y").summary["reproduce"]
+    assert told == {
+        "python": "autoglm.AutoML(work=3, threads=1, seed=42, metric='roc_auc', learners=['constant'], search='none')"
+        ".fit(frame, target='y')",
+        "command": "autoglm fit TRAIN --target y --work 3 --threads 1 --seed 42 --metric roc_auc --search none "
+        "--learner constant",
+    }
+    recipe = AutoML(**BARE, task="multiclass", kinds={"odd name": "category"})
+    told = recipe.fit(frame.assign(y=np.arange(150) % 3), "y", groups="who", time=np.arange(150)).summary["reproduce"]
+    assert "task='multiclass', kinds={'odd name': 'category'}" in told["python"]
+    assert told["python"].endswith(".fit(frame, target='y', groups='who', time=...)  # time was an array")
+    assert "--task multiclass --search none --kind 'odd name=category'" in told["command"]
+    assert "--groups who --time TIME  # time was an array: write it to a column TIME of TRAIN" in told["command"]
+
+
+def test_the_report_says_what_a_command_cannot_be_given() -> None:
+    told = AutoML(**BARE, metric=lambda t, a: float(np.mean(t == a))).fit(table(), "y", groups=False)
+    python, command = told.summary["reproduce"]["python"], told.summary["reproduce"]["command"]
+    assert "metric=..., " in python and python.endswith("groups=False)  # metric was your own '<lambda>'")
+    assert "--metric" not in command and "--no-groups  # metric was your own '<lambda>'" in command
+
+
 def test_the_user_s_kinds_and_task_are_kept() -> None:
     frame = table().assign(code=np.arange(150) % 5, y=np.arange(150) % 3)
     predictor = AutoML(**BARE, kinds={"code": "category"}, task="regression").fit(frame, "y")

@@ -48,7 +48,10 @@ SEARCHES = ("tpe", "ppo", "pool", "random", "none")
 
 @dataclass(frozen=True)
 class Table:
-    """A frame made ready: columns, what they are, features and target, all of the rows that have a target."""
+    """A frame made ready: columns, what they are, features and target, all of the rows that have a target.
+
+    `asked` holds the settings that are not the defaults, for those who want to fit again; an array is an Ellipsis.
+    """
 
     task: Task
     metric: Metric
@@ -63,6 +66,7 @@ class Table:
     notes: tuple[str, ...]
     sources: Sources | None = None
     gates: tuple[Gate, ...] = ()
+    asked: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -258,7 +262,21 @@ class AutoML:
             dropped=int(here.sum()),
             notes=(*rows.attrs.get(NOTES, ()), *_repaired(written, given, task)),
             sources=found,
+            asked=self._asked(False if alone else groups, time, told),
         )
+
+    def _asked(self, groups: Any, time: Any, kinds: dict[str, str]) -> dict[str, Any]:
+        """Return the settings that are not the defaults, but for those of the budget; see `Table`."""
+        by_column = {"groups": groups, "time": time}
+        given = {
+            "task": self.task,
+            "kinds": kinds or None,
+            "files": str(self.files) if self.files else None,
+            "learners": list(self.learners) if self.learners else None,
+            "search": None if self.search == AutoML.search else self.search,
+            **{k: v if v is None or v is False or isinstance(v, str) else ... for k, v in by_column.items()},
+        }
+        return {name: value for name, value in given.items() if value is not None}
 
     def _prepare(
         self, table: Table, folder: Path, pool: Pool, budget: Budget, allowed: list[str], tell: Progress

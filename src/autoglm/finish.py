@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import platform
+import shlex
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -379,19 +380,51 @@ def _leaderboard(race: Race, weights: dict[str, float]) -> list[dict[str, Any]]:
 
 
 def _python(run: Run, table: Table) -> str:
-    amount = f"seconds={run.budget.seconds:g}" if run.budget.timed else f"work={run.budget.work}"
-    return (
-        f"autoglm.AutoML({amount}, threads={run.budget.threads}, seed={run.race.seed.value}, "
-        f"metric={table.metric.name!r}).fit(frame, target={table.task.target!r})"
-    )
+    """Write the call that fits once more, and say what it cannot hold."""
+    seconds = f"{run.budget.seconds:g}" if np.isfinite(run.budget.seconds) else "float('inf')"
+    settings = {
+        "seconds" if run.budget.timed else "work": seconds if run.budget.timed else f"{run.budget.work}",
+        "threads": f"{run.budget.threads}",
+        "seed": f"{run.race.seed.value}",
+        "metric": "..." if _own(table) else repr(table.metric.name),
+    }
+    asked = {name: "..." if value is ... else repr(value) for name, value in table.asked.items()}
+    data = {"target": repr(table.task.target)} | {name: asked.pop(name) for name in ("groups", "time") if name in asked}
+    made, fitted = (", ".join(f"{k}={v}" for k, v in some.items()) for some in (settings | asked, data))
+    lacking = [f"{name} was an array" for name, value in table.asked.items() if value is ...]
+    lacking += [f"metric was your own {table.metric.name!r}"] if _own(table) else []
+    return f"autoglm.AutoML({made}).fit(frame, {fitted})" + _remark(lacking)
 
 
 def _command(run: Run, table: Table) -> str:
-    amount = f"--seconds {run.budget.seconds:g}" if run.budget.timed else f"--work {run.budget.work}"
-    return (
-        f"autoglm fit TRAIN --target {table.task.target!r} {amount} --threads {run.budget.threads} "
-        f"--seed {run.race.seed.value} --metric {table.metric.name}"
-    )
+    """Write the command that fits once more, and say what it cannot hold."""
+    asked = table.asked
+    given: list[tuple[str, Any]] = [
+        ("--target", table.task.target),
+        ("--seconds", f"{run.budget.seconds:g}") if run.budget.timed else ("--work", run.budget.work),
+        ("--threads", run.budget.threads),
+        ("--seed", run.race.seed.value),
+        *([] if _own(table) else [("--metric", table.metric.name)]),
+        *((f"--{name}", asked[name]) for name in ("task", "files", "search") if name in asked),
+        *(("--kind", f"{name}={kind}") for name, kind in asked.get("kinds", {}).items()),
+        *(("--learner", name) for name in asked.get("learners", ())),
+        *((f"--{name}", asked[name]) for name in ("groups", "time") if asked.get(name)),
+    ]
+    arrays = [name for name, value in asked.items() if value is ...]
+    words = [f"{k} {k[2:].upper() if v is ... else shlex.quote(str(v))}" for k, v in given]
+    words += ["--no-groups"] if asked.get("groups") is False else []
+    lacking = [f"{name} was an array: write it to a column {name.upper()} of TRAIN" for name in arrays]
+    lacking += [f"metric was your own {table.metric.name!r}, which Python alone can be given"] if _own(table) else []
+    return " ".join(["autoglm fit TRAIN", *words]) + _remark(lacking)
+
+
+def _own(table: Table) -> bool:
+    """Whether the metric is the user's own: its name says nothing to others."""
+    return METRICS.get(table.metric.name) is not table.metric
+
+
+def _remark(lacking: Sequence[str]) -> str:
+    return f"  # {'; '.join(lacking)}" if lacking else ""
 
 
 def environment() -> dict[str, Any]:
