@@ -386,13 +386,13 @@ def _python(run: Run, table: Table) -> str:
         "seconds" if run.budget.timed else "work": seconds if run.budget.timed else f"{run.budget.work}",
         "threads": f"{run.budget.threads}",
         "seed": f"{run.race.seed.value}",
-        "metric": "..." if _own(table) else repr(table.metric.name),
+        "metric": "..." if not known(table.metric) else repr(table.metric.name),
     }
     asked = {name: "..." if value is ... else repr(value) for name, value in table.asked.items()}
     data = {"target": repr(table.task.target)} | {name: asked.pop(name) for name in ("groups", "time") if name in asked}
     made, fitted = (", ".join(f"{k}={v}" for k, v in some.items()) for some in (settings | asked, data))
     lacking = [f"{name} was an array" for name, value in table.asked.items() if value is ...]
-    lacking += [f"metric was your own {table.metric.name!r}"] if _own(table) else []
+    lacking += [f"metric was your own {table.metric.name!r}"] if not known(table.metric) else []
     return f"autoglm.AutoML({made}).fit(frame, {fitted})" + _remark(lacking)
 
 
@@ -404,7 +404,7 @@ def _command(run: Run, table: Table) -> str:
         ("--seconds", f"{run.budget.seconds:g}") if run.budget.timed else ("--work", run.budget.work),
         ("--threads", run.budget.threads),
         ("--seed", run.race.seed.value),
-        *([] if _own(table) else [("--metric", table.metric.name)]),
+        *([] if not known(table.metric) else [("--metric", table.metric.name)]),
         *((f"--{name}", asked[name]) for name in ("task", "files", "search") if name in asked),
         *(("--kind", f"{name}={kind}") for name, kind in asked.get("kinds", {}).items()),
         *(("--learner", name) for name in asked.get("learners", ())),
@@ -414,13 +414,12 @@ def _command(run: Run, table: Table) -> str:
     words = [f"{k} {k[2:].upper() if v is ... else shlex.quote(str(v))}" for k, v in given]
     words += ["--no-groups"] if asked.get("groups") is False else []
     lacking = [f"{name} was an array: write it to a column {name.upper()} of TRAIN" for name in arrays]
-    lacking += [f"metric was your own {table.metric.name!r}, which Python alone can be given"] if _own(table) else []
+    lacking += (
+        [f"metric was your own {table.metric.name!r}, which Python alone can be given"]
+        if not known(table.metric)
+        else []
+    )
     return " ".join(["autoglm fit TRAIN", *words]) + _remark(lacking)
-
-
-def _own(table: Table) -> bool:
-    """Whether the metric is the user's own: its name says nothing to others."""
-    return METRICS.get(table.metric.name) is not table.metric
 
 
 def _remark(lacking: Sequence[str]) -> str:
