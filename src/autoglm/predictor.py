@@ -202,7 +202,7 @@ class Predictor:
         -------
         DataFrame
             Shape (n_rows, n_modalities); "table" stands for all plain columns together (a text column of that name is
-            "table_").
+            ``"table_"``).
 
         Raises
         ------
