@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, features
 
 from autoglm.core.errors import DataError
 from autoglm.prep import pixels
@@ -99,6 +99,28 @@ def test_a_small_file_of_a_huge_image_is_not_unpacked(monkeypatch: pytest.Monkey
 def test_damage_is_named(data: bytes | Path, words: str) -> None:
     with pytest.raises(DataError, match=words):
         pixels.standard(data)
+
+
+@pytest.mark.skipif("AVIF" not in pixels.FORMATS or not features.check("avif"), reason="Pillow reads no AVIF")
+def test_any_damaged_byte_of_avif_is_an_error_or_an_image() -> None:
+    whole = encoded(noise(16, 16).convert("RGB"), "AVIF")
+    unread = set()
+    for place in range(len(whole)):  # Pillow's decoder raises RuntimeError for some of them
+        try:
+            pixels.standard(whole[:place] + b"\0" + whole[place + 1 :])
+        except DataError as error:
+            unread.add("a damaged image" in str(error))
+    assert unread == {True, False}
+
+
+def test_only_pixels_are_opened_whatever_a_file_is_called(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(encoded(plain(), "EPS"))  # Pillow would start Ghostscript
+    for source in (path, path.read_bytes()):
+        with pytest.raises(DataError, match="not an image that Pillow reads"):
+            pixels.standard(source)
+    for kind in ("PPM", "ICO", "TGA", "DDS", "MPO"):
+        assert pixels.standard(encoded(Image.new("RGB", (16, 16), ORANGE), kind)).shape == (16, 16, 3)
 
 
 @settings(max_examples=100, deadline=None)

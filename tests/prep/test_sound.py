@@ -76,6 +76,14 @@ def test_what_is_no_sound(content: bytes | None, message: str, tmp_path: Path) -
         sound.standard(path)
 
 
+@pytest.mark.parametrize("rate", [0x7FFFFFFF, 2_000_003, 768_001, 999])
+def test_rates_of_damaged_headers(rate: int, tmp_path: Path) -> None:
+    path = save(tmp_path / "a.wav", tone(440, 16_000), 16_000)
+    data = path.read_bytes()
+    with pytest.raises(DataError, match=f"states {rate:,} samples a second; expected 1,000 to 768,000"):
+        sound.standard(data[:24] + rate.to_bytes(4, "little") + data[28:])
+
+
 def test_no_sample(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="holds no sample"):
         sound.standard(save(tmp_path / "a.wav", np.zeros(0), 16_000))

@@ -28,6 +28,17 @@ MOST_PIXELS = 100_000_000
 VERSION = "1"
 """Of the numbers; it changes whenever they do, so that none are mixed with what is kept of an older version."""
 
+Image.init()
+FORMATS = tuple(
+    name
+    for name in (
+        *("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "AVIF", "JPEG2000"),
+        *("DDS", "DIB", "ICNS", "ICO", "PCX", "PSD", "QOI", "SGI", "SUN", "TGA"),
+    )
+    if name in Image.OPEN  # older releases of Pillow lack some
+)
+"""What is opened: pixels only. Pillow would hand EPS to another program (Ghostscript), whatever a file is called."""
+
 COARSE = 8  # side of the colour mosaic
 SIDE, CELLS, DIRECTIONS = 32, 4, 9  # edges are looked at on 32 by 32 pixels, in 4 by 4 cells; 9 as in the paper
 CLIP = 0.2  # of a cell's normalised histogram, as in the paper
@@ -120,20 +131,22 @@ def _colour(image: bytes | Path) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's own limit, and transparency that is left out
-            with Image.open(io.BytesIO(image) if isinstance(image, bytes) else image) as opened:
+            with Image.open(io.BytesIO(image) if isinstance(image, bytes) else image, formats=FORMATS) as opened:
                 if opened.width * opened.height > MOST_PIXELS:
                     raise DataError(
                         f"{where}: {opened.width} by {opened.height} pixels, at most {MOST_PIXELS:,} are read"
                     )
                 opened.load()
                 return _flat(ImageOps.exif_transpose(opened))
+    except DataError:
+        raise
     except Image.DecompressionBombError as error:
         raise DataError(f"{where}: {error}; at most {MOST_PIXELS:,} pixels are read") from None
     except UnidentifiedImageError:
         raise DataError(
             f"{where}: not an image that Pillow reads; expected PNG, JPEG, TIFF, WebP or the like"
         ) from None
-    except (OSError, ValueError, SyntaxError, EOFError) as error:  # SyntaxError: a damaged PNG
+    except Exception as error:  # SyntaxError: a damaged PNG; RuntimeError: a damaged AVIF; and whatever else comes
         raise DataError(f"{where}: a damaged image ({error}); download it again or leave the row out") from None
 
 

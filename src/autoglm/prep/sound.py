@@ -25,6 +25,9 @@ VERSION = "2"
 RATE = 16_000
 """Samples a second, the rate of speech models; nothing above 8 kHz is kept."""
 
+RATES = (1_000, 768_000)
+"""Of a file, at least and at most: a damaged header may state two thousand million, which no memory could resample."""
+
 SECONDS = 30.0
 """No more of a sound is read: an hour of it would not say more about its class."""
 
@@ -55,7 +58,8 @@ def standard(sound: bytes | Path, *, seconds: float = SECONDS) -> NDArray[np.flo
     Raises
     ------
     DataError
-        The file is missing, is no sound, holds no sample, or is cut off before the end that its header states.
+        The file is missing, is no sound, holds no sample, is cut off before the end that its header states, or states a
+        rate beyond `RATES`.
     """
     where = str(sound) if isinstance(sound, Path) else f"sound of {len(sound)} bytes"
     if isinstance(sound, Path) and not sound.is_file():
@@ -65,7 +69,13 @@ def standard(sound: bytes | Path, *, seconds: float = SECONDS) -> NDArray[np.flo
         raise DataError(f"{where}: an empty file; expected a sound")
     try:
         with soundfile.SoundFile(io.BytesIO(sound) if isinstance(sound, bytes) else sound) as file:
-            rate, expected = file.samplerate, min(file.frames, math.ceil(seconds * file.samplerate))
+            rate = file.samplerate
+            if not RATES[0] <= rate <= RATES[1]:
+                raise DataError(
+                    f"{where}: its header states {rate:,} samples a second; expected {RATES[0]:,} to {RATES[1]:,}. "
+                    "Was it damaged? Download it anew or leave it out"
+                )
+            expected = min(file.frames, math.ceil(seconds * rate))
             samples: NDArray[np.float32] = file.read(expected, dtype="float32", always_2d=True)
     except soundfile.LibsndfileError as error:
         raise DataError(f"{where}: not a whole sound file ({error}); expected WAV, FLAC or the like") from None
