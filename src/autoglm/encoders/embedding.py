@@ -25,9 +25,8 @@ READS = ("vector",)
 LARGEST = 1e15
 """Numbers beyond it are cut: their squares must stay finite in single precision."""
 
-
-_NUMBER = r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?"
-_LIST = re.compile(rf"\[\s*{_NUMBER}(?:\s*,\s*{_NUMBER})+\s*\]$")
+_NUMBER = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"  # as JSON has it: no 01, no digits but ASCII's
+_LIST = re.compile(rf"\[[ \t\r\n]*{_NUMBER}(?:[ \t\r\n]*,[ \t\r\n]*{_NUMBER})+[ \t\r\n]*\]$")
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,4 +115,5 @@ def _lists(column: Column) -> Iterator[Sequence[float] | NDArray[np.float32] | N
         if column.storage == "vector":
             yield cell
         else:
-            yield json.loads(cell) if isinstance(cell, str) and _LIST.match(cell) else None
+            # As floats: a whole number of 400 digits is infinite then, not an error.
+            yield json.loads(cell, parse_int=float) if isinstance(cell, str) and _LIST.match(cell) else None
