@@ -7,7 +7,7 @@ import pytest
 from autoglm.core.errors import DataError, FolderError, OptionError
 
 pytest.importorskip("torch")
-from autoglm.space import SharedSpace, Space
+from autoglm.space import SharedSpace, Space, _recall, _trained
 
 DRAW = np.random.default_rng(0)
 COLOURS = ("red", "green", "blue", "white", "black", "gold")
@@ -33,6 +33,31 @@ def test_partners_find_each_other_far_more_often_than_by_chance(space: Space) ->
     told = space.recall.set_index(["from", "to", "at"])
     assert told.loc[("words", "picture", 10), "share"] > 0.7 > 0.3 > told.loc[("words", "picture", 10), "chance"]
     assert told.loc[("picture", "words", 1), "share"] > 5 * told.loc[("picture", "words", 1), "chance"]
+
+
+def test_partners_that_are_alike_are_found_by_chance() -> None:
+    alike = np.tile(DRAW.normal(size=16).astype(np.float32), (50, 1))
+    alike /= np.linalg.norm(alike, axis=1, keepdims=True)
+    told = _recall({"words": alike, "picture": alike})
+    assert told["chance"].tolist() == [0.02, 0.2] * 2
+    assert told["share"].tolist() == pytest.approx(told["chance"].tolist())
+    own = np.eye(12, dtype=np.float32)
+    assert _recall({"words": own, "picture": own})["share"].tolist() == [1.0] * 4
+    pairs = own[np.arange(12) // 2]  # two rows each have one picture
+    assert _recall({"words": pairs, "picture": pairs})["share"].tolist() == [0.5, 1.0] * 2
+
+
+def test_rows_that_judge_do_not_choose_the_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts: list[np.ndarray] = []
+
+    def watched(recipe, matrices, here, train, stop, *rest):
+        parts.extend([train, stop])
+        return _trained(recipe, matrices, here, train, stop, *rest)
+
+    monkeypatch.setattr("autoglm.space._trained", watched)
+    found = SharedSpace(size=4, seconds=5, threads=1, epochs=1, kinds={"words": "text"}).fit(FRAME.head(100))
+    assert len(np.unique(np.concatenate(parts))) == 100 - found.held
+    assert [found.held, *map(len, parts)] == [15, 75, 10]
 
 
 def test_a_text_finds_rows_of_its_colours(space: Space) -> None:

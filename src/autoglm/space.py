@@ -28,11 +28,13 @@ from autoglm.core.files import read_json, write_bytes, write_json
 from autoglm.core.seed import Seed
 from autoglm.prep.views import View
 
-HELD = 0.15  # share of the rows on which the space is judged
+HELD = 0.15  # share of the rows on which the space is judged, and which have no other say in its training
+STOP = 0.1  # share of the rows by which the best epoch is chosen
 FEWEST = 40  # rows with two modalities or more
 LOOKING = 0.6  # share of the seconds that may go into encoding
 WARMTH = 0.07  # temperature of the loss
 NEAREST = (1, 10)  # ranks within which a row's own partner shall be found
+TIED = 1e-6  # cosines that differ by no more are equal
 
 Vectors = NDArray[np.float32]
 
@@ -63,6 +65,9 @@ class SharedSpace:
 
     def fit(self, frame: Any) -> Space:
         """Learn where rows of a table lie.
+
+        The encoders of the columns are fitted to all rows, held-out ones too, but to each column alone: no partner is
+        told. All that is learned of partners comes from rows that are not held out.
 
         Parameters
         ----------
@@ -96,12 +101,12 @@ class SharedSpace:
         if len(paired) < FEWEST:
             raise DataError(f"{len(paired)} rows have two modalities: expected at least {FEWEST}")
         order = seed.child("held").generator().permutation(paired)
-        held, train = order[: int(HELD * len(order))], order[int(HELD * len(order)) :]
+        held, stop, train = np.split(order, np.cumsum([int(HELD * len(order)), int(STOP * len(order))]))
         views = {name: View.fit(features.take(train), name) for name in names}
         matrices = {name: _matrix(views[name], features) for name in names}
         here = {name: ~features.absent(name) for name in names}
         left = max(1.0, 0.9 * self.seconds - (monotonic() - started))
-        projectors = _trained(self, matrices, here, train, held, seed, left)
+        projectors = _trained(self, matrices, here, train, stop, seed, left)
         vectors = {n: _unit(matrices[n] @ projectors[n], here[n]) for n in names}
         recall = _recall({n: v[held] for n, v in vectors.items()})
         return Space(tuple(map(str, rows.columns)), encodings, views, projectors, vectors, recall, len(held), files)
@@ -230,11 +235,11 @@ def _trained(
     matrices: Mapping[str, Vectors],
     here: Mapping[str, NDArray[np.bool_]],
     train: NDArray[np.intp],
-    held: NDArray[np.intp],
+    stop: NDArray[np.intp],
     seed: Seed,
     seconds: float,
 ) -> dict[str, Vectors]:
-    """Train a projector a modality."""
+    """Train a projector a modality on the rows `train`; those of `stop` choose the best epoch."""
     import torch
 
     from autoglm.deep import loop
@@ -270,7 +275,7 @@ def _trained(
 
     def judge() -> float:
         with torch.inference_mode():
-            return float(loss(torch.from_numpy(held)))
+            return float(loss(torch.from_numpy(stop)))
 
     settings = loop.Recipe(recipe.epochs, recipe.lr, decay=0.1, patience=10, half=False)
     steps = len(train) // size
@@ -279,7 +284,10 @@ def _trained(
 
 
 def _recall(vectors: Mapping[str, Vectors]) -> pd.DataFrame:
-    """Return how often a row's own partner is among the nearest of all rows that have one."""
+    """Return how often a row's own partner is among the nearest of all rows that have one.
+
+    Which of equally near ones come first is left to chance: of 50 that are all alike, a partner is found by 1 in 50.
+    """
     found = []
     for a, b in permutations(vectors, 2):
         both = vectors[a].any(axis=1) & vectors[b].any(axis=1)
@@ -287,8 +295,9 @@ def _recall(vectors: Mapping[str, Vectors]) -> pd.DataFrame:
         if not count:
             continue
         likeness = vectors[a][both] @ vectors[b][both].T
-        rank = (likeness > np.diag(likeness)[:, None]).sum(axis=1)
+        ahead = likeness - np.diag(likeness)[:, None]
+        nearer, equal = (ahead > TIED).sum(axis=1), (np.abs(ahead) <= TIED).sum(axis=1)  # `equal` counts the partner
         for at in NEAREST:
-            chance = min(1.0, at / count)
-            found.append({"from": a, "to": b, "at": at, "share": float((rank < at).mean()), "chance": chance})
+            chance, share = min(1.0, at / count), np.clip((at - nearer) / equal, 0.0, 1.0)
+            found.append({"from": a, "to": b, "at": at, "share": float(share.mean()), "chance": chance})
     return pd.DataFrame(found, columns=["from", "to", "at", "share", "chance"])
