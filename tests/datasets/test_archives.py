@@ -1,7 +1,9 @@
 """Downloads from a server that breaks off, refuses to resume, or gives something else; archives that lead outside."""
 
+import errno
 import hashlib
 import io
+import shutil
 import tarfile
 import threading
 import zipfile
@@ -10,6 +12,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from autoglm.core.dataset import Archive
@@ -228,3 +231,41 @@ def test_damaged_archives_leave_nothing(tmp_path: Path, name: str) -> None:
         with pytest.raises(DataError, match="a damaged archive"):
             _archives.unpack(tmp_path / name, tmp_path / "MySet")
         assert not (tmp_path / "MySet").exists() or not any((tmp_path / "MySet").iterdir())
+
+
+def packed_as(kind: str, data: bytes) -> bytes:
+    out = io.BytesIO()
+    if kind == "zip":
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as packed:
+            packed.writestr("a", data)
+    else:
+        info = tarfile.TarInfo("a")
+        info.size = len(data)
+        with tarfile.open(fileobj=out, mode=f"w:{kind.removeprefix('tar.')}") as tar:
+            tar.addfile(info, io.BytesIO(data))
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar.gz", "tar.bz2", "tar.xz"])
+def test_packed_bytes_that_are_damaged(tmp_path: Path, kind: str) -> None:
+    whole = packed_as(kind, np.random.default_rng(0).bytes(100_000).hex().encode() + bytes(100_000))
+    path, told = tmp_path / f"set.{kind}", []
+    for place in [*range(10, len(whole), len(whole) // 20), *range(len(whole) - 120, len(whole), 10)]:
+        path.write_bytes(whole[:place] + bytes(b ^ 0xFF for b in whole[place : place + 40]) + whole[place + 40 :])
+        try:
+            _archives.unpack(path, tmp_path / "MySet")
+        except DataError as error:
+            told.append(str(error))
+    assert len(told) > 9 and all("a damaged archive" in words for words in told)
+
+
+def test_a_disk_that_is_full_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "set.zip"
+    path.write_bytes(zipped(a=DATA))
+
+    def full(*args: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copyfileobj", full)
+    with pytest.raises(OSError, match="No space left"):
+        _archives.unpack(path, tmp_path / "MySet")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import http.client
+import lzma
 import os
 import shutil
 import stat
@@ -14,6 +15,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -29,6 +31,10 @@ TRIES = 5
 PAUSE = 1.0  # seconds before the second try, doubled for each one after
 PATIENCE = 60  # seconds without a byte
 CHUNK = 1 << 20
+_DAMAGE = (
+    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError),
+    *(EOFError, NotImplementedError, RuntimeError, ValueError, OSError),
+)
 _PASSING = (408, 425, 429, 500, 502, 503, 504)  # answers that another try may change
 
 
@@ -109,8 +115,11 @@ def unpack(path: Path, folder: Path) -> None:
             target = folder / file_path.relative_to(stage)
             target.parent.mkdir(parents=True, exist_ok=True)
             os.replace(file_path, target)
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
-        if isinstance(error, DataError):
+    except DataError:
+        raise
+    except _DAMAGE as error:
+        # A number is of the disk; gzip and bz2 give none, and a damaged zip leads before its own start (EINVAL).
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise
         raise DataError(f"{path}: a damaged archive ({error}); delete it and fetch again") from None
     finally:
