@@ -116,6 +116,18 @@ def test_a_mapping_that_is_none(folder: Path) -> None:
         imagenet.read(folder)
 
 
+def test_lists_that_are_not_utf_8(folder: Path) -> None:
+    touch(folder / f"val/{CAT}/v.JPEG", *(folder / "val" / name for name in FLAT))
+    (folder / "LOC_synset_mapping.txt").write_bytes(f"{CAT} chat \xe9gyptien\n".encode("latin-1"))
+    with pytest.raises(DataError, match=r"LOC_synset_mapping.txt: not UTF-8 text"):
+        imagenet.read(folder)
+    (folder / f"val/{CAT}/v.JPEG").unlink()
+    (folder / f"val/{CAT}").rmdir()
+    (folder / "LOC_val_solution.csv").write_bytes(b"ImageId,PredictionString\n\xff")
+    with pytest.raises(DataError, match=r"LOC_val_solution.csv: not UTF-8 text"):
+        imagenet.read(folder)
+
+
 def test_crops_of_the_miniature(tmp_path: Path) -> None:
     imagenet.write_mini(tmp_path)
     found = imagenet.read(tmp_path).frame

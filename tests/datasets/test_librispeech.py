@@ -104,6 +104,13 @@ def test_malformed_transcripts(line: str, folder: Path) -> None:
         librispeech.read(folder, "speaker")
 
 
+@pytest.mark.parametrize("name", ["train-clean-100/103/9/103-9.trans.txt", "SPEAKERS.TXT"])
+def test_lists_that_are_not_utf_8(name: str, folder: Path) -> None:
+    (folder / name).write_bytes(b"103-9-0000 YES\xff\n")
+    with pytest.raises(DataError, match=rf"{Path(name).name}: not UTF-8 text"):
+        librispeech.read(folder, "speaker")
+
+
 def test_speakers_txt_is_held_against_the_folders(folder: Path) -> None:
     head = ";ID  |SEX| SUBSET           |MINUTES| NAME\n26   | M | train-clean-100  | 25.08 | Denny\n"
     (folder / "SPEAKERS.TXT").write_text(f"{head}103  | F | train-clean-100  | 25.0 | Karen\n", encoding="utf-8")

@@ -61,6 +61,12 @@ def test_cut_and_wrong_lists(text: str, message: str, folder: Path) -> None:
         urbansound8k.read(folder, "")
 
 
+def test_a_list_that_is_not_utf_8(folder: Path) -> None:
+    (folder / "metadata" / "UrbanSound8K.csv").write_bytes(f"{HEADER}a.wav,1,0.0,1.0,1,1,3,".encode() + b"\xff\n")
+    with pytest.raises(DataError, match=r"UrbanSound8K\.csv: not UTF-8 text \(invalid start byte\)"):
+        urbansound8k.read(folder, "")
+
+
 def test_nothing_there_and_unknown_task(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"UrbanSound8K\.csv: no such file"):
         urbansound8k.read(tmp_path, "")

@@ -45,6 +45,14 @@ def members(folder: Path, pattern: str, package: str) -> Iterator[tuple[str, byt
     yield from contents
 
 
+def text(path: Path, encoding: str = "utf-8") -> str:
+    """Read a published list; raises DataError where it is not UTF-8."""
+    try:
+        return path.read_text(encoding=encoding)
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 text ({error.reason}); download it anew") from None
+
+
 def part(name: str, one_in: int = 5) -> str:
     """Return the part of what the publisher has not split, by a hash of its name: "test" for one in five."""
     digest = hashlib.sha256(name.encode()).digest()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from autoglm.core import published
 from autoglm.core.dataset import PART, Card, Dataset, Mini
 from autoglm.core.errors import DataError, listing
 from autoglm.core.files import write_bytes
@@ -149,7 +150,7 @@ def _validation(folder: Path, place: Path) -> list[tuple[str, str]]:
 def _solution(path: Path) -> dict[str, str]:
     """Read Kaggle's list: ``ILSVRC2012_val_00048981,n03995372 85 1 499 272``."""
     found = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines()[1:], 2):
+    for number, line in enumerate(published.text(path).splitlines()[1:], 2):
         image, _, boxes = line.partition(",")
         if not _SYNSET.fullmatch(boxes[:9]):
             raise DataError(f"{path}, line {number}: {line[:60]!r} has no class such as n03995372")
@@ -177,7 +178,7 @@ def _class_names(folder: Path) -> dict[str, str]:
     path = folder / SYNSETS
     if not path.is_file():
         return {}
-    lines = [line.partition(" ") for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    lines = [line.partition(" ") for line in published.text(path).splitlines() if line.strip()]
     wrong = [key for key, _, name in lines if not _SYNSET.fullmatch(key) or not name]
     if wrong:
         raise DataError(f"{path}: {listing(wrong, 3)} is no line such as 'n01440764 tench, Tinca tinca'")

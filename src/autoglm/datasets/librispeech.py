@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from autoglm.core import published
 from autoglm.core.dataset import PART, Archive, Card, Dataset
 from autoglm.core.errors import DataError, OptionError, listing, nearest
 
@@ -165,7 +166,7 @@ def _chapter(path: Path) -> list[tuple[Path, str]]:
     if not listed.is_file():
         raise DataError(f"{listed}: no such file; each chapter of LibriSpeech has its transcripts in one")
     texts: dict[str, str] = {}
-    for number, line in enumerate(listed.read_text(encoding="utf-8").split("\n"), 1):
+    for number, line in enumerate(published.text(listed).split("\n"), 1):
         name, _, text = line.rstrip("\r").partition(" ")
         if name and (not _NAME.fullmatch(name) or not name.startswith(f"{stem}-") or not text.strip()):
             raise DataError(f"{listed}, line {number}: {line[:60]!r}; expected {stem}-0000 and the words")
@@ -183,7 +184,7 @@ def _check_speakers(path: Path, found: set[str], subset: str) -> None:
     """Hold the folders against ``SPEAKERS.TXT``, where there is one: lines of ID | SEX | SUBSET | MINUTES | NAME."""
     if not path.is_file():
         return
-    lines = [line.split("|") for line in path.read_text(encoding="utf-8").split("\n") if not line.startswith(";")]
+    lines = [line.split("|") for line in published.text(path).split("\n") if not line.startswith(";")]
     known = {cells[0].strip() for cells in lines if len(cells) >= 3 and cells[2].strip() == subset}
     strange = sorted(found - known)
     if strange:

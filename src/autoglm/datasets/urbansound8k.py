@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy.io import wavfile
 
+from autoglm.core import published
 from autoglm.core.dataset import PART, Archive, Card, Dataset, Mini
 from autoglm.core.errors import DataError, MissingExtraError, OptionError, listing
 from autoglm.core.files import write_bytes
@@ -129,11 +130,10 @@ def write_mini(folder: Path) -> None:
 def _listed(path: Path) -> list[dict[str, str]]:
     if not path.is_file():
         raise DataError(f"{path}: no such file; expected the unpacked UrbanSound8K with the folders metadata and audio")
-    with open(path, encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file)
-        if tuple(reader.fieldnames or ()) != COLUMNS:
-            raise DataError(f"{path}: columns {reader.fieldnames}; expected {', '.join(COLUMNS)}")
-        rows = list(reader)
+    reader = csv.DictReader(io.StringIO(published.text(path, "utf-8-sig")))
+    if tuple(reader.fieldnames or ()) != COLUMNS:
+        raise DataError(f"{path}: columns {reader.fieldnames}; expected {', '.join(COLUMNS)}")
+    rows = list(reader)
     if not rows:
         raise DataError(f"{path}: no row below the header")
     for number, row in enumerate(rows, 2):
