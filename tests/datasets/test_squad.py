@@ -103,6 +103,14 @@ def test_cut_wrong_and_missing_files(tmp_path: Path) -> None:
     path.write_bytes(whole.replace(b'U.S.", "answer', b'U.K.", "answer'))
     with pytest.raises(DataError, match=r"question d1: the answer 'U.K.' is not in its context"):
         squad.read(tmp_path, "span")
+    path.write_bytes(whole.replace(b'"answer_start": 74', b'"answer_start": 0'))
+    with pytest.raises(DataError, match=r"question d1: the answer 'U.S.' is not at 0 in its context, but at 74"):
+        squad.read(tmp_path, "sentence")
+    path.write_bytes(whole.replace(b'"answer_start": 74', b'"answer_start": -1'))
+    with pytest.raises(DataError, match="is not at -1"):
+        squad.read(tmp_path, "sentence")
+    path.write_bytes(whole.replace(b'"U.S.", "answer_start": 74', b'" U.S.", "answer_start": 72'))
+    assert squad.read(tmp_path, "sentence").frame["holds_answer"].tolist() == [1, 0, 0, 0, 0, 0, 1, 0]
     path.write_text('{"data": []}')
     with pytest.raises(DataError, match="no question"):
         squad.read(tmp_path, "span")

@@ -21,6 +21,9 @@ _ABBREVIATION = re.compile(
     r"(?:^|[\s(\"'])(?:[A-Z]|Mr|Mrs|Ms|Dr|St|Sts|Mt|Jr|Sr|Prof|Gen|Col|Lt|Sgt|Capt|Gov|Sen|Rep|Rev|Hon|No|Nos|Vol|vs|cf|ca|"
     r"c|ed|eds|etc|e\.g|i\.e|al|fl|approx|(?:[A-Za-z]\.)+[A-Za-z])\.$"
 )
+SLACK = 2
+"""Characters by which an answer may stand beside its stated place: published files count stray white space."""
+
 _ARTICLE = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 _HOST = "https://rajpurkar.github.io/SQuAD-explorer/dataset"
@@ -221,4 +224,15 @@ def _question(raw: dict[str, Any], context: str, path: Path) -> dict[str, Any]:
         raise DataError(
             f"{path}, question {raw['id']}: the answer {lost[0]!r} is not in its context; was the file changed?"
         )
+    for text, start in (answer.values() for answer in answers):
+        if not _stands_at(context, text.strip(), start):
+            raise DataError(
+                f"{path}, question {raw['id']}: the answer {text!r} is not at {start} in its context, but at "
+                f"{context.index(text)}; was the file changed?"
+            )
     return {"id": raw["id"], "question": raw["question"], "answers": answers}
+
+
+def _stands_at(context: str, answer: str, start: int) -> bool:
+    """Whether an answer starts within `SLACK` characters of where it is said to."""
+    return start >= 0 and context.find(answer, max(0, start - SLACK), start + SLACK + len(answer)) >= 0
