@@ -141,6 +141,8 @@ def test_features_of_texts() -> None:
     assert {"words 1", "shop_a", "shop_b", "price", "digit", PART} <= set(numbers)
     alone = datasets.features(Dataset(card, frame[["text", "digit", PART]]))
     assert alone.columns.str.startswith("words ").sum() == alone.shape[1] - 2 > 0
+    grouped = frame.assign(id=[f"q{i // 2}" for i in range(40)])
+    assert datasets.features(Dataset(replace(card, groups="id"), grouped)).equals(numbers)  # an id is no feature
     changed = frame.assign(text=frame["text"].where(frame[PART] == "train", "good"))
     again = datasets.features(Dataset(card, changed))
     train = frame[PART] == "train"

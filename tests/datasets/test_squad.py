@@ -1,11 +1,13 @@
 """SQuAD's JSON as rows of sentences and as spans, and the measures of its evaluation script."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from autoglm import datasets
 from autoglm.core.dataset import PART
 from autoglm.core.errors import DataError, OptionError
 from autoglm.datasets import squad
@@ -48,6 +50,17 @@ def test_a_row_for_each_sentence(tmp_path: Path) -> None:
     assert frame["holds_answer"].tolist() == [1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]
     assert frame["question_id"].tolist() == ["t1"] * 4 + ["d1"] * 4 + ["d2"] * 4
     assert frame[PART].tolist() == ["train"] * 4 + ["test"] * 8
+
+
+def test_the_id_of_a_question_is_no_feature(tmp_path: Path) -> None:
+    words = pytest.importorskip("autoglm.prep.words")
+    found = squad.read(written(tmp_path, "1.1", question("d1", "Where were they printed?", "U.S.")), "sentence")
+    assert found.card.groups == "question_id"
+    numbers = datasets.features(found)
+    renamed = found.frame.assign(question_id=found.frame["question_id"].map({"t1": "other", "d1": "1843"}))
+    assert datasets.features(replace(found, frame=renamed)).equals(numbers)
+    overlaps = words.features(found.frame[["question", "sentence"]], (found.frame[PART] == "train").to_numpy())
+    assert numbers.shape[1] == overlaps.shape[1] + 2  # a pair of texts: how alike they are is told, too
 
 
 def test_a_question_without_an_answer_has_no_positive(tmp_path: Path) -> None:

@@ -169,7 +169,8 @@ def features(dataset: Dataset) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row a row of the data set, in its order: float32 features, the target and `PART`.
+        One row a row of the data set, in its order: float32 features, the target and `PART`. A column of groups is no
+        feature.
     """
     from autoglm.datasets import _numbers
 

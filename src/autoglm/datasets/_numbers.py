@@ -19,7 +19,7 @@ Named = tuple[NDArray[Any], list[str]]
 
 def features(dataset: Dataset) -> pd.DataFrame:
     """Compute the features; see `autoglm.datasets.features`."""
-    rows = dataset.frame.drop(columns=[dataset.card.target, PART])
+    rows = dataset.frame.drop(columns=[dataset.card.target, PART, *filter(None, [dataset.card.groups])])
     modality = dataset.card.modality
     if modality == "table":
         return dataset.frame

@@ -66,6 +66,7 @@ def _card(name: str, title: str, metric: str, target: str, version: str, note: s
             Archive(f"{_HOST}/{file}", f"md5:{_MD5[file]}", "torchtext, torchtext/datasets/squad1.py and squad2.py")
             for file in files
         ),
+        groups="question_id",
         note=f"{note} The official test set is not public: the development file is the test part here.",
     )
 
