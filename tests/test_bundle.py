@@ -1,6 +1,7 @@
 """The saved folder: whole or refused, safe to open, the same answers elsewhere."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -217,3 +218,54 @@ def test_a_new_fit_in_an_old_folder_takes_no_old_models(tmp_path: Path) -> None:
     again = AutoML(**quick, folder=tmp_path / "x", fresh=True).fit(other.assign(y=-5 * other["a"]), "y")
     alone: Predictor = AutoML(**quick).fit(other.assign(y=-5 * other["a"]), "y")
     assert np.array_equal(again.predict(other), alone.predict(other))
+
+
+def test_saving_replaces_a_predictor_and_nothing_else(home: Path, tmp_path: Path) -> None:
+    page = tmp_path / "page"
+    (page / "js").mkdir(parents=True)
+    (page / "manifest.json").write_text('{"name": "my page"}')
+    (page / "js" / "app.js").write_text("run()")
+    predictor = autoglm.load(home)
+    with pytest.raises(FolderError, match="holds no predictor; choose a new folder"):
+        predictor.save(page)
+    assert (page / "js" / "app.js").read_text() == "run()"
+    place = predictor.save(tmp_path / "saved")
+    (place / "notes.txt").write_text("mine")
+    with pytest.raises(FolderError, match=r"holds 'notes\.txt', which would be gone"):
+        predictor.save(place)
+    (place / "notes.txt").unlink()
+    (place / "summary.json").write_text("damaged")
+    assert autoglm.load(predictor.save(place)).columns == predictor.columns
+    assert [p.name for p in tmp_path.iterdir()].count("saved") == 1 and not list(tmp_path.glob(".saved*"))
+
+
+def test_what_was_there_comes_back_when_saving_fails(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predictor, rename = autoglm.load(home), os.rename
+    place = predictor.save(tmp_path / "saved")
+
+    def failing(source: Path, target: Path) -> None:
+        if Path(target) == place and not str(source).endswith(".earlier"):
+            raise OSError(28, "No space left on device")
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", failing)
+    with pytest.raises(FolderError, match="No space left"):
+        predictor.save(place)
+    assert autoglm.load(place).columns == predictor.columns and not list(tmp_path.glob(".saved*"))
+
+
+@pytest.mark.parametrize("name", ["members/alice.txt", "run/fits/old.txt", "manifest.json", "report.html"])
+def test_a_fit_takes_nothing_away_that_is_not_its_own(tmp_path: Path, name: str) -> None:
+    frame = pd.DataFrame({"x": np.arange(40.0), "y": np.arange(40) % 2})
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_text("mine")
+    (tmp_path / "train.csv").write_text("x,y")
+    recipe = AutoML(work=2, threads=1, learners=["constant"], search="none", folder=tmp_path)
+    with pytest.raises(FolderError, match=f"holds '{name.split('/')[0]}', which is of no run"):
+        recipe.fit(frame, "y")
+    assert (tmp_path / name).read_text() == "mine"
+    (tmp_path / name).unlink()
+    recipe.fit(frame, "y")
+    assert (tmp_path / "train.csv").read_text() == "x,y"

@@ -285,6 +285,7 @@ class AutoML:
         seed = self._seed
         parts = splits.make(table.target, table.task, seed, table.groups, table.time)
         identity = self._identity(table, parts)
+        bundle.claim(folder)
         journal = Journal(folder / "run")
         spent = journal.open(identity, self.fresh)
         table = _as_before(table, journal.folder / "encodings", spent > 0)

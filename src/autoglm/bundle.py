@@ -26,6 +26,29 @@ NEEDED = ("encodings.json", "encodings.npz", "summary.json")
 ABOUT = {"task": dict, "columns": list, "members": list, "temperature": float, "threads": int}  # read at load
 
 
+WRITTEN = ("run", "members", BACKGROUND, MANIFEST, "oof.npy", "profile.json", *NEEDED, *OPTIONAL)  # by a fit
+
+
+def claim(folder: Path) -> None:
+    """Refuse a folder in which a fit would write over, or take away, what is none of ours.
+
+    Raises
+    ------
+    FolderError
+        It holds such a file or folder, and neither a run nor a predictor.
+    """
+    if (folder / "run" / "run.json").exists() or _listed(folder) is not None:
+        return
+    foreign = [
+        name for name in WRITTEN if (folder / name).is_file() or any(map(Path.is_file, (folder / name).rglob("*")))
+    ]
+    if foreign:
+        raise FolderError(
+            f"folder {str(folder)!r} holds {foreign[0]!r}, which is of no run and no predictor, and which a fit would "
+            "write over: choose another folder"
+        )
+
+
 def unfinish(folder: Path) -> None:
     """Take away an earlier manifest and its models, which the next ones shall not be mixed with."""
     (folder / MANIFEST).unlink(missing_ok=True)
@@ -120,20 +143,46 @@ def copy(folder: Path, target: Path, files: list[str]) -> None:
     """
     if target.resolve() == folder.resolve():
         return
-    if target.exists() and (not target.is_dir() or any(target.iterdir())) and not (target / MANIFEST).exists():
-        raise FolderError(f"cannot save to {str(target)!r}: it exists and holds no predictor; choose a new folder")
-    aside = target.with_name(f".{target.name}.{os.getpid()}")
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        _overwritable(target)
+    aside, earlier = (target.with_name(f".{target.name}.{os.getpid()}{end}") for end in ("", ".earlier"))
     try:
         for name in [*files, MANIFEST]:
             (aside / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(folder / name, aside / name)
         if target.exists():
-            shutil.rmtree(target)
+            os.rename(target, earlier)
         os.rename(aside, target)
     except OSError as error:
         with contextlib.suppress(OSError):
             shutil.rmtree(aside)
+        if earlier.exists() and not target.exists():
+            os.rename(earlier, target)
         raise FolderError(f"cannot save to {str(target)!r}: {error.strerror or error}") from error
+    shutil.rmtree(earlier, ignore_errors=True)
+
+
+def _overwritable(target: Path) -> None:
+    """Refuse to replace what holds more than a predictor, and the run that it came from."""
+    listed = _listed(target) if target.is_dir() else None
+    if listed is None:
+        raise FolderError(f"cannot save to {str(target)!r}: it exists and holds no predictor; choose a new folder")
+    names = (path.relative_to(target).as_posix() for path in sorted(target.rglob("*")) if path.is_file())
+    for name in names:
+        if name not in (*listed, MANIFEST, *OPTIONAL) and not name.startswith("run/"):
+            raise FolderError(
+                f"cannot save to {str(target)!r}: besides a predictor it holds {name!r}, which would be gone; "
+                "choose a new folder"
+            )
+
+
+def _listed(folder: Path) -> list[str] | None:
+    """Return the files that a manifest of ours names, damaged ones too; None where there is no such manifest."""
+    try:
+        about = read_json(folder / MANIFEST)
+        return [*about["files"]] if {"format", "version", "members"} <= about.keys() else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
 
 
 def _check(folder: Path, name: str, expected: dict[str, Any]) -> None:
