@@ -128,6 +128,37 @@ def test_failures_infinities_and_bounds_that_change_are_lived_with(sampler: Call
     assert len(study.trials) == 25 and all(0 <= t.params["x"] <= 1 + t.number % 3 for t in study.trials)
 
 
+def test_trials_beyond_new_bounds_mislead_nobody(sampler: Callable[..., CandidateSampler]) -> None:
+    study = run(sampler(seed=1), 8, lambda t: abs(t.suggest_float("x", 2, 10) - 1))
+    study.optimize(lambda t: abs(t.suggest_float("x", 0, 1) - 1), n_trials=10)
+    assert min(abs(t.params["x"] - 1) for t in study.trials[8:]) < 0.05  # .5 with the old ones at the wall
+
+
+def test_tpe_learns_from_the_trials_that_had_a_parameter(sampler: Callable[..., CandidateSampler]) -> None:
+    def objective(trial: optuna.Trial) -> float:
+        kind = trial.suggest_categorical("kind", ["a", "b"])
+        return abs(trial.suggest_float(f"{kind}.x", 0, 1) - 0.3) + (kind == "b")
+
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
+    study.optimize(objective, n_trials=210)
+    study.sampler = sampler(seed=1)
+    study.optimize(objective, n_trials=20)
+    new = study.trials[210:]
+    assert {chosen_by(t) for t in new} == {"tpe"}
+    assert np.mean([t.params["kind"] == "a" for t in new]) > 0.8  # .5 where it learns from trials that had everything
+    assert np.median([abs(t.params["a.x"] - 0.3) for t in new if t.params["kind"] == "a"]) < 0.05
+
+
+def test_a_prior_of_another_space_is_none(sampler: Callable[..., CandidateSampler]) -> None:
+    prior = [{"x": None, "k": "zzz"}, {"x": "much", "k": 3}]
+    study = run(
+        sampler(seed=1, prior=prior),
+        4,
+        lambda t: t.suggest_float("x", 0, 1) + len(t.suggest_categorical("k", ["a", "b"])),
+    )
+    assert len(study.trials) == 4
+
+
 def test_a_prior_comes_first_and_a_maximum_is_found(sampler: Callable[..., CandidateSampler]) -> None:
     prior = [{"x": 0.71}, {"x": 0.25}]
     study = run(

@@ -59,6 +59,15 @@ class Axis:
         choices, number = self.distribution.choices, self.distribution.to_internal_repr
         return np.array([number(v) if v in choices else math.nan for v in values], dtype=float)
 
+    def holds(self, internal: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Return which values are within the bounds, which may have changed since; what is none is no stranger."""
+        if self.choices:
+            return np.ones(len(internal), dtype=bool)
+        numbers = self.distribution
+        assert isinstance(numbers, (FloatDistribution, IntDistribution))
+        slack = 1e-9 * max(abs(numbers.low), abs(numbers.high))
+        return ~((internal < numbers.low - slack) | (internal > numbers.high + slack))
+
     def place(self, internal: NDArray[np.float64]) -> NDArray[np.float64]:
         """Map values, categories by their number, into [0, 1]."""
         low, high = self.ends
@@ -97,6 +106,12 @@ class Cube:
     def categorical(self) -> NDArray[np.bool_]:
         """Return which axes (d,) are categories: two places are equal or different, never near."""
         return np.array([axis.choices > 0 for axis in self.axes], dtype=bool)
+
+    def holds(self, settings: Sequence[Mapping[str, Any]]) -> NDArray[np.bool_]:
+        """Return which settings (n,) have no number out of bounds."""
+        axes = zip(self.space, self.axes, strict=True)
+        held = [axis.holds(axis.internal([s.get(name, math.nan) for s in settings])) for name, axis in axes]
+        return np.asarray(np.all(held, axis=0))
 
     def places(self, settings: Sequence[Mapping[str, Any]]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """Return the places (n, d) of settings, the middle for what is absent, and what (n, d) is present."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +32,7 @@ MOST_PARAMETERS = 40  # parameters above which distances say nothing
 ENOUGH = 20  # trials after which the processes must tell a trial from the others better than the mean does
 LEVELS = (1, 3, 9, 27)  # parts of the way to its end at which a training is looked at
 MOST_LOOKS = 120  # at trainings that were stopped; more only where there are more trials
+TPE = "tpe"  # who chose, where nothing of ours did
 WHO = "autoglm:chosen_by"  # of a trial's system attributes
 
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
@@ -104,7 +106,7 @@ class CandidateSampler(optuna.samplers.BaseSampler):
             study._storage.set_trial_system_attr(trial._trial_id, RESUMED, paused.number)
             return {k: v for k, v in paused.params.items() if k in search_space}
         if len(ended) > MOST_TRIALS or len(search_space) > MOST_PARAMETERS:
-            return self._by_tpe(study, trial, search_space)
+            return self._by_tpe(study, trial)
         cube = Cube(search_space)
         rng = np.random.default_rng([self._seed, trial.number])
         studies = self._studies(study, cube, ended, running, rng)
@@ -114,7 +116,7 @@ class CandidateSampler(optuna.samplers.BaseSampler):
             return cube.settings(untried[0])
         situation = studies.look()
         if len(ended) >= ENOUGH and situation.explained[0] < 0:
-            return self._by_tpe(study, trial, search_space)
+            return self._by_tpe(study, trial)
         chosen = int(self._choose(situation)[0].argmax())
         self._say(study, trial, self._name)
         return cube.settings(situation.candidates[0, chosen])
@@ -122,22 +124,31 @@ class CandidateSampler(optuna.samplers.BaseSampler):
     def sample_independent(
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
-        """Return a value for a parameter that no earlier trial had: the prior's, else at random."""
+        """Return a value for a parameter that no earlier trial had: the prior's, else at random; or TPE's choice."""
         self._raise_error_if_multi_objective(study)
+        if chosen_by(trial) == TPE:
+            return self._tpe.sample_independent(study, trial, param_name, param_distribution)
         started = trial.number < min(len(self._prior), TRUSTED)
         if started and param_name in self._prior[trial.number]:
             value = self._prior[trial.number][param_name]
-            if param_distribution._contains(param_distribution.to_internal_repr(value)):
-                return value
+            with suppress(ValueError, TypeError):  # of another space
+                if param_distribution._contains(param_distribution.to_internal_repr(value)):
+                    return value
         rng = np.random.default_rng([self._seed, trial.number, zlib.crc32(param_name.encode())])
         return Cube({param_name: param_distribution}).settings(rng.random(1))[param_name]
 
     def _studies(
         self, study: optuna.Study, cube: Cube, ended: list[FrozenTrial], running: list[FrozenTrial], rng: Any
     ) -> Studies:
-        """Return the study as the choice sees it; running trials count as mediocre, so that no other goes there."""
-        places, present = cube.places([t.params for t in (*ended, *running)])
-        seen = looks([*ended, *running], study.direction, self._resume.last if self._resume else None)
+        """Return the study as the choice sees it; running trials count as mediocre, so that no other goes there.
+
+        Trials beyond bounds that have changed since say nothing of what is within, unless there are no others.
+        """
+        trials = [*ended, *running]
+        held = cube.holds([t.params for t in trials])
+        trials = [t for t, kept in zip(trials, held, strict=True) if kept] or trials
+        places, present = cube.places([t.params for t in trials])
+        seen = looks(trials, study.direction, self._resume.last if self._resume else None)
         studies = Studies.start([cube], [rng], [self._trials or UNKNOWN], [self._untried(cube, places)])
         studies.places, studies.present = places[seen.owners][None], present[seen.owners][None]
         studies.losses = seen.losses[None]
@@ -157,10 +168,13 @@ class CandidateSampler(optuna.samplers.BaseSampler):
         """Keep with the trial who chose it."""
         study._storage.set_trial_system_attr(trial._trial_id, WHO, who)
 
-    def _by_tpe(self, study: optuna.Study, trial: FrozenTrial, space: Space) -> dict[str, Any]:
-        """Let Optuna's TPE choose."""
-        self._say(study, trial, "tpe")
-        return self._tpe.sample_relative(study, trial, dict(space))
+    def _by_tpe(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, Any]:
+        """Leave each parameter to Optuna's TPE, which learns from all trials that had it.
+
+        Asked for all parameters at once it learns from trials that had all of them alone: in a conditional space, none.
+        """
+        self._say(study, trial, TPE)
+        return {}
 
 
 def chosen_by(trial: FrozenTrial) -> str:
