@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import optuna
@@ -59,10 +59,17 @@ def fill(arguments: argparse.Namespace) -> None:
     known = done(book)
     left = [search for search in plan(arguments, data) if search not in known]
     print(f"{len(left)} searches to make", flush=True)
-    with book.open("a") as file:
+    with book.open("a+b") as file:
+        whole(file)
         for line in searched(left, data, arguments.processes, arguments.seconds):
-            file.write(json.dumps(line) + "\n")
+            file.write(json.dumps(line).encode() + b"\n")
             file.flush()
+
+
+def whole(book: IO[bytes]) -> None:
+    """Cut away a last line that a kill has left unfinished, so that nothing is written behind it."""
+    book.seek(0)
+    book.truncate(book.read().rfind(b"\n") + 1)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

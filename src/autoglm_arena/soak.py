@@ -94,13 +94,19 @@ def soak(game: Match, contestant: Contestant, hours: float, tell: Callable[[dict
             start_new_session=True,
         )
         try:
-            return _listen(process, folder / "soak.jsonl", game, hours, tell)
+            assert process.stderr is not None
+            return _listen(process, watch.Tail(process.stderr), folder / "soak.jsonl", game, hours, tell)
         finally:
             machine.end_all()
 
 
 def _listen(
-    process: subprocess.Popen[bytes], diary: Path, game: Match, hours: float, tell: Callable[[dict[str, Any]], None]
+    process: subprocess.Popen[bytes],
+    words: watch.Tail,
+    diary: Path,
+    game: Match,
+    hours: float,
+    tell: Callable[[dict[str, Any]], None],
 ) -> Endurance:
     """Take the readings that the contestant's process writes, and add the memory of all its processes."""
     said: list[dict[str, Any]] = []
@@ -115,9 +121,7 @@ def _listen(
             tell(said[-1] | {"memory_mb": round(memory[-1], 1)})
         time.sleep(0.2)
     if process.returncode:
-        assert process.stderr is not None
-        words = process.stderr.read().decode(errors="replace").strip()[-400:]
-        raise ArenaError(f"{game.contestant} died after {len(said)} readings with {process.returncode}: {words}")
+        raise ArenaError(f"{game.contestant} died after {len(said)} readings with {process.returncode}: {words.text()}")
     if not said:
         raise ArenaError(f"{game.contestant} was never ready to answer")
     return Endurance(

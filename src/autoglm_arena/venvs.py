@@ -18,6 +18,7 @@ from typing import Any
 from autoglm_arena.errors import ArenaError
 from autoglm_arena.home import home, write_json
 
+ROOT = Path(__file__).parents[2]  # of the repository, where the referee runs from one
 OURS = "open-autoglm"  # is installed from the repository or the folder that the referee runs from
 HEADER = re.compile(r"^# /// script\n(.*?)^# ///$", re.MULTILINE | re.DOTALL)
 SECONDS = 1800  # for an install
@@ -85,9 +86,8 @@ def get(script: Path) -> Venv:
 
 def place(script: Path) -> Path:
     """Return the folder of a script's environment, installed or not."""
-    needs = "\n".join(
-        [sys.version.split()[0], *dependencies(script), os.environ.get("AUTOGLM_PYTHON", "") * ours(script)]
-    )
+    own = [os.environ.get("AUTOGLM_PYTHON", ""), str(ROOT)] if ours(script) else []
+    needs = "\n".join([sys.version.split()[0], *dependencies(script), *own])
     return home("venvs", hashlib.sha256(needs.encode()).hexdigest()[:10])
 
 
@@ -120,13 +120,13 @@ def install(script: Path) -> None:
 
 
 def _wanted(script: Path) -> list[str]:
-    """What pip is asked for: this project comes from its repository where the referee runs from one."""
-    root = Path(__file__).parents[2]
+    """What pip is asked for; this project comes from its repository, as that is now and later, where there is one."""
     needs = dependencies(script)
-    if not (root / "pyproject.toml").exists():
+    if not (ROOT / "pyproject.toml").exists() or not ours(script):
         return needs
-    own = [need.replace(OURS, str(root), 1) if need.startswith(OURS) else need for need in needs]
-    return (["-c", str(root / "constraints.txt")] if own != needs else []) + own
+    theirs = [need for need in needs if not need.startswith(OURS)]
+    own = [f"--editable={ROOT}{need.removeprefix(OURS)}" for need in needs if need.startswith(OURS)]
+    return ["-c", str(ROOT / "constraints.txt"), *own, *theirs]
 
 
 def _call(command: list[Any], script: Path) -> None:

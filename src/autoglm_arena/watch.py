@@ -75,7 +75,7 @@ def run(
         preexec_fn=lambda: os.sched_setaffinity(0, cores),
     )
     assert process.stdout is not None
-    words = _Tail(process.stdout)
+    words = Tail(process.stdout)
     ended = ""
     try:
         while process.poll() is None and not ended:
@@ -119,7 +119,7 @@ def _exit(code: int | None) -> str:
     return f"signal {-code} ({signal.Signals(-code).name})"
 
 
-class _Tail:
+class Tail:
     """The end of a stream that is read to its end: who prints a gigabyte neither blocks nor fills a disk."""
 
     def __init__(self, stream: IO[bytes]) -> None:

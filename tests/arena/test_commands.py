@@ -107,10 +107,13 @@ def test_list_names_contestants_and_data(plan: Path, capsys: pytest.CaptureFixtu
     assert "autogluon-extreme" in said and "needs weights from a hub" in said and "tests: small" in said
 
 
-def test_a_short_soak_counts_calls(plan: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("before", ["", "import sys; sys.stderr.write('x' * 300_000)"], ids=["quiet", "talkative"])
+def test_a_short_soak_counts_calls(
+    plan: Path, script: Any, before: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
     from autoglm_arena import contestants
 
-    fair = contestants.get(str(plan.with_name("fair.py")))
+    fair = script(before=before)
     monkeypatch.setattr(contestants, "get", lambda name, beside=None: fair)
     assert main(["soak", "fair", "small", "--hours", "0.0006", "--seconds", "5"]) == 0
     assert "0 faults" in capsys.readouterr().out.splitlines()[-1]

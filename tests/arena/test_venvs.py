@@ -54,3 +54,12 @@ def test_a_bad_header_is_named(tmp_path: Path, text: str, says: str):
     path.write_text(text)
     with pytest.raises(ArenaError, match=says):
         venvs.dependencies(path)
+
+
+def test_our_own_environment_runs_what_the_repository_holds_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = script(tmp_path, '["open-autoglm[audio]", "pandas"]')
+    wanted = venvs._wanted(path)
+    assert f"--editable={venvs.ROOT}[audio]" in wanted and wanted[-1] == "pandas"
+    here = venvs.place(path)
+    monkeypatch.setattr(venvs, "ROOT", tmp_path)
+    assert venvs.place(path) != here  # another clone is another environment

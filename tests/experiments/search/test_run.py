@@ -77,3 +77,12 @@ def test_a_budget_of_units_knows_its_unit(two: list[tasks.SearchTask], monkeypat
     line = run.make(run.Search("lcbench/toy", "asha", 0, "units", 3), Path())
     assert line["unit"] == 52
     assert 3 * 52 <= sum(line["costs"]) < 4 * 52
+
+
+def test_a_line_that_a_kill_cut_is_cut_away_before_the_next(tmp_path: Path) -> None:
+    book = tmp_path / "search.jsonl"
+    book.write_text('{"a": 1}\n{"a": 2, "losses": [0.1,')
+    with book.open("a+b") as file:
+        run.whole(file)
+        file.write(b'{"a": 3}\n')
+    assert [line["a"] for line in run.read(book)] == [1, 3]
