@@ -106,9 +106,13 @@ def run(
 
 
 def environment(threads: int, folder: Path) -> dict[str, str]:
-    """The variables of a match: as many threads for every library, no spinning, its own temporary files."""
+    """The variables of a match: as many threads for every library, no spinning, its own temporary files and cache.
+
+    What was read in one match would be free of charge in the next, so our cache of readings begins empty.
+    """
     count = dict.fromkeys(POOLS, str(threads))
-    return os.environ | count | {"OMP_WAIT_POLICY": "PASSIVE", "TMPDIR": str(folder), "PYTHONUNBUFFERED": "1"}
+    own = {"TMPDIR": str(folder), "AUTOGLM_CACHE": str(folder / "cache")}
+    return os.environ | count | own | {"OMP_WAIT_POLICY": "PASSIVE", "PYTHONUNBUFFERED": "1"}
 
 
 def _exit(code: int | None) -> str:

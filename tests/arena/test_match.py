@@ -40,6 +40,19 @@ def test_a_contestant_never_sees_the_answers(write_data: Any, script: Any):
     assert row["state"] == "ok", row["last_words"]
 
 
+def test_a_match_finds_nothing_of_an_earlier_one(
+    write_data: Any, script: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    write_data()
+    monkeypatch.setenv("AUTOGLM_CACHE", str(tmp_path / "cache"))
+    keep = "import os, pathlib, pandas as pd\n    kept = pathlib.Path(os.environ['AUTOGLM_CACHE'])\n    "
+    keep += "assert not kept.exists(), 'read before'\n    kept.mkdir(parents=True)\n    "
+    for _ in range(2):
+        row = match.play(GAME, script("keeper", keep + HALVES.replace("import pandas as pd\n    ", "")))
+        assert row["state"] == "ok", row["last_words"]
+    assert not (tmp_path / "cache").exists()
+
+
 @pytest.mark.parametrize(
     ("fit", "exit_", "says"),
     [
