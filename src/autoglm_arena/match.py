@@ -25,6 +25,7 @@ QUIET = 0.3  # cores that others may use when a match starts
 PATIENCE = 30.0  # seconds to wait for that
 DISTURBED = 0.05  # share of the cores that others may use during a match
 CALM = 1.0  # CPU seconds that others may use in any match: the kernel's own share of a short one
+FILES = ("image", "audio")  # modalities whose rows name files
 UNSUPPORTED, UNREACHABLE = ABSENT
 
 
@@ -109,8 +110,13 @@ def _played(
 
 
 def job(match: Match, found: data.Data, folder: Path, train: pd.DataFrame, test: pd.DataFrame) -> dict[str, Any]:
-    """Write the rows that a contestant gets into a folder, and return what it is told; test rows have no target."""
+    """Write the rows that a contestant gets into a folder, and return what it is told; test rows have no target.
+
+    The data set's own folder holds the targets too, so only who needs its images or sounds is told where it is.
+    """
     (folder / "work").mkdir()
+    (folder / "media").mkdir()
+    files = match.track == "raw" and found.card["modality"] in FILES
     train.to_parquet(folder / "train.parquet")
     test.drop(columns=found.card["target"]).to_parquet(folder / "test.parquet")
     return {
@@ -118,7 +124,7 @@ def job(match: Match, found: data.Data, folder: Path, train: pd.DataFrame, test:
         "test": str(folder / "test.parquet"),
         "out": str(folder / "out.parquet"),
         "folder": str(folder / "work"),
-        "media": str(found.card.get("folder", found.folder)),
+        "media": str(found.card.get("folder", folder / "media") if files else folder / "media"),
         "target": found.card["target"],
         "task": found.card["task"],
         "metric": data.METRICS[found.card["task"]],

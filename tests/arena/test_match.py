@@ -54,6 +54,27 @@ def test_a_match_finds_nothing_of_an_earlier_one(
 
 
 @pytest.mark.parametrize(
+    ("track", "modality", "own", "told"),
+    [
+        ("raw", "table", False, False),
+        ("raw", "text", True, False),
+        ("raw", "image", True, True),
+        ("raw", "image", False, False),
+        ("features", "image", True, False),
+    ],
+)
+def test_only_images_and_sounds_lead_to_the_folder_of_the_data(
+    write_data: Any, tmp_path: Path, track: str, modality: str, own: bool, told: bool
+):
+    found = write_data(modality=modality, **({"folder": str(tmp_path)} if own else {}))
+    (tmp_path / "match").mkdir()
+    rows = found.rows()
+    said = match.job(replace(GAME, track=track), found, tmp_path / "match", rows, rows)
+    assert (said["media"] == str(tmp_path)) == told
+    assert told or not list(Path(said["media"]).iterdir())
+
+
+@pytest.mark.parametrize(
     ("fit", "exit_", "says"),
     [
         ("raise ValueError('no idea')", "exit 1", "ValueError: no idea"),
