@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import optuna
@@ -59,17 +59,11 @@ def fill(arguments: argparse.Namespace) -> None:
     known = done(book)
     left = [search for search in plan(arguments, data) if search not in known]
     print(f"{len(left)} searches to make", flush=True)
-    with book.open("a+b") as file:
-        whole(file)
+    cut_back(book)
+    with book.open("a") as file:
         for line in searched(left, data, arguments.processes, arguments.seconds):
-            file.write(json.dumps(line).encode() + b"\n")
+            file.write(json.dumps(line) + "\n")
             file.flush()
-
-
-def whole(book: IO[bytes]) -> None:
-    """Cut away a last line that a kill has left unfinished, so that nothing is written behind it."""
-    book.seek(0)
-    book.truncate(book.read().rfind(b"\n") + 1)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -126,7 +120,13 @@ def read(book: Path) -> Iterator[dict[str, Any]]:
     """Every whole line of the book; a last line that was cut is skipped."""
     if book.exists():
         with book.open() as file:
-            yield from (json.loads(line) for line in file if line.endswith("}\n"))
+            yield from (json.loads(line) for line in file if line.endswith("\n"))
+
+
+def cut_back(book: Path) -> None:
+    """Take away a last line that was cut, so that the next one does not go on in it."""
+    if book.exists():
+        os.truncate(book, book.read_bytes().rfind(b"\n") + 1)
 
 
 def done(book: Path) -> set[Search]:

@@ -71,7 +71,8 @@ def get(name: str, *, features: bool = False) -> Data:
         It could not be written; the source's last words are in the message.
     """
     script = next(s for s in _scripts() if any(name in group for group in _literal(s, "LISTS").values()))
-    origin = hashlib.sha256(script.read_bytes() + os.environ.get("AUTOGLM_DATA", "").encode()).hexdigest()[:8]
+    maker = venvs.package() if features and venvs.ours(script) else ""
+    origin = hashlib.sha256(script.read_bytes() + (os.environ.get("AUTOGLM_DATA", "") + maker).encode()).hexdigest()[:8]
     folder = home("data", f"{name.replace('/', '--')}{'@features' * features}-{origin}")
     if not (folder / "card.json").exists():
         _write(script, name, folder, features)

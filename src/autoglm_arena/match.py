@@ -6,6 +6,7 @@ import json
 import os
 import tempfile
 import time
+import uuid
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -54,19 +55,30 @@ def play(match: Match, contestant: Contestant, commit: str = "") -> Row:
     row["environment"] = {"lock": venv.lock, "packages": len(venv.versions), "versions": _required(contestant, venv)}
     try:
         train, test = rows_of(match, found)
+        learned, asked = train[card["target"]], test[card["target"]]
+        row["constant_error"] = measures.constant_error(learned, asked, card["task"], row["metric"])
     except (ArenaError, ValueError) as problem:
         return row | _absent(UNSUPPORTED, str(problem))
     return row | _played(match, contestant, venv, found, train, test)
 
 
 def rows_of(match: Match, found: data.Data) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the rows to learn from and to test on, the same for every contestant."""
+    """Return the rows to learn from and to test on, the same for every contestant.
+
+    Raises
+    ------
+    ArenaError, ValueError
+        They cannot be split, or the training rows have none of the classes that are tested.
+    """
     rows = found.rows()
     if found.card["task"] != "regression":
         rows[found.card["target"]] = rows[found.card["target"]].astype(str)
     if match.scenario == "imbalanced":
         rows = data.imbalanced(rows, found.card, match.seed)
-    return data.split(rows, found.card, match.seed)
+    train, test = data.split(rows, found.card, match.seed)
+    if found.card["task"] != "regression" and not test[found.card["target"]].isin(train[found.card["target"]]).any():
+        raise ArenaError("no class of the test rows is among the training rows")
+    return train, test
 
 
 def _absent(state: str, why: str) -> Row:
@@ -91,7 +103,6 @@ def _played(
     if by:
         train, test = train.drop(columns=by), test.drop(columns=by)
     row: Row = {"rows_train": len(train), "rows_test": len(test), "features": train.shape[1] - 1}
-    row["constant_error"] = measures.constant_error(train[target], test[target], task, data.METRICS[task])
     with tempfile.TemporaryDirectory(prefix="match-", ignore_cleanup_errors=True) as place:
         folder = Path(place)
         (folder / "job.json").write_text(json.dumps(job(match, found, folder, train, test)))
@@ -160,7 +171,7 @@ def _scored(match: Match, out: Path, truth: pd.Series[Any], task: str, groups: p
         by = {} if groups is None else {"by": _by(answers, truth, groups, task)}
     except (ValueError, KeyError, OSError) as problem:
         return failed | said | {"exit": "unusable answers", "last_words": str(problem)}
-    _keep(answers.assign(truth=truth.to_numpy()), match.id, match.contestant)
+    said["answers"] = _keep(answers.assign(truth=truth.to_numpy()), match)
     late = {} if row["exit"] == "ok" else {"exit": f"answered, then {row['exit']}"}
     scores = {"score": found[metric], "error": measures.error(found[metric], metric), "measures": found}
     return said | {"state": "ok"} | scores | by | late
@@ -175,10 +186,12 @@ def _by(answers: pd.DataFrame, truth: pd.Series[Any], groups: pd.Series[Any], ta
     return found
 
 
-def _keep(answers: pd.DataFrame, name: str, contestant: str) -> None:
-    """Store answers and truth, so that every measure can be computed again."""
+def _keep(answers: pd.DataFrame, match: Match) -> str:
+    """Store answers and truth, so that every measure can be computed again; return the file's name, its row's own."""
     folder = home("predictions")
     folder.mkdir(parents=True, exist_ok=True)
-    aside = folder / f".{name}.{os.getpid()}"
+    name = f"{match.contestant}-{match.id}-{uuid.uuid4().hex[:8]}.parquet"
+    aside = folder / f".{name}"
     answers.to_parquet(aside)
-    os.replace(aside, folder / f"{contestant}-{name}.parquet")
+    os.replace(aside, folder / name)
+    return name

@@ -20,6 +20,7 @@ from autoglm_arena.errors import ArenaError
 from autoglm_arena.plan import Match
 
 READINGS = 60  # of latency and memory over the whole time
+WORDS = 400  # characters of the last ones
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def soak(game: Match, contestant: Contestant, hours: float, tell: Callable[[dict
     Raises
     ------
     ArenaError
-        The contestant could not be installed or fitted, or it died while answering.
+        The contestant could not be installed or fitted, it died while answering, or it fell silent.
     """
     machine.adopt_orphans()
     found = data.get(game.data, features=game.track == "features")
@@ -87,41 +88,45 @@ def soak(game: Match, contestant: Contestant, hours: float, tell: Callable[[dict
         process = subprocess.Popen(
             [venvs.get(contestant.script).python, "-P", contestant.script, folder / "job.json"],
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             cwd=folder,
             env=watch.environment(game.threads, folder) | match.lobby(),
             start_new_session=True,
         )
         try:
-            assert process.stderr is not None
-            return _listen(process, watch.Tail(process.stderr), folder / "soak.jsonl", game, hours, tell)
+            return _listen(process, folder / "soak.jsonl", game, hours, tell)
         finally:
             machine.end_all()
 
 
 def _listen(
-    process: subprocess.Popen[bytes],
-    words: watch.Tail,
-    diary: Path,
-    game: Match,
-    hours: float,
-    tell: Callable[[dict[str, Any]], None],
+    process: subprocess.Popen[bytes], diary: Path, game: Match, hours: float, tell: Callable[[dict[str, Any]], None]
 ) -> Endurance:
     """Take the readings that the contestant's process writes, and add the memory of all its processes."""
+    assert process.stdout is not None
+    words = watch.Tail(process.stdout)
     said: list[dict[str, Any]] = []
     memory: list[float] = []
-    ended = False
+    ended, heard = False, time.monotonic()
     while not ended:
+        patience = hours * 3600 / READINGS + match.GRACE + 2 * game.seconds * (not said)
+        if time.monotonic() - heard > patience:
+            machine.end_all()
+            after = f"was silent for {patience:.0f} s after {len(said)} readings"
+            raise ArenaError(f"{game.contestant} {after}: {words.text()[-WORDS:]}")
         ended = process.poll() is not None
         lines = diary.read_text(encoding="utf-8").splitlines() if diary.exists() else []
         for line in lines[len(said) :]:
             said.append(json.loads(line))
+            heard = time.monotonic()
             memory.append(sum(machine.descendants().values()) / 2**20)
             tell(said[-1] | {"memory_mb": round(memory[-1], 1)})
         time.sleep(0.2)
     if process.returncode:
-        raise ArenaError(f"{game.contestant} died after {len(said)} readings with {process.returncode}: {words.text()}")
+        machine.end_all()
+        died = f"died after {len(said)} readings with {process.returncode}"
+        raise ArenaError(f"{game.contestant} {died}: {words.text()[-WORDS:]}")
     if not said:
         raise ArenaError(f"{game.contestant} was never ready to answer")
     return Endurance(

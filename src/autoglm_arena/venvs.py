@@ -18,8 +18,9 @@ from typing import Any
 from autoglm_arena.errors import ArenaError
 from autoglm_arena.home import home, write_json
 
-ROOT = Path(__file__).parents[2]  # of the repository, where the referee runs from one
-OURS = "open-autoglm"  # is installed from the repository or the folder that the referee runs from
+OURS = "open-autoglm"  # where the referee runs from the repository, its working tree is what runs
+ROOT = Path(__file__).parents[2]  # of the repository, if this is one
+PACKAGE = Path(__file__).parents[1] / "autoglm"
 HEADER = re.compile(r"^# /// script\n(.*?)^# ///$", re.MULTILINE | re.DOTALL)
 SECONDS = 1800  # for an install
 
@@ -86,9 +87,25 @@ def get(script: Path) -> Venv:
 
 def place(script: Path) -> Path:
     """Return the folder of a script's environment, installed or not."""
-    own = [os.environ.get("AUTOGLM_PYTHON", ""), str(ROOT)] if ours(script) else []
-    needs = "\n".join([sys.version.split()[0], *dependencies(script), *own])
+    needs = "\n".join([sys.version.split()[0], *dependencies(script), _own() if ours(script) else ""])
     return home("venvs", hashlib.sha256(needs.encode()).hexdigest()[:10])
+
+
+def _own() -> str:
+    """Which interpreter or repository this project comes from, and what decides what is installed with it."""
+    if "AUTOGLM_PYTHON" in os.environ:
+        return os.environ["AUTOGLM_PYTHON"]
+    files = [ROOT / "pyproject.toml", ROOT / "constraints.txt"]
+    return "\n".join([str(ROOT), *(path.read_text(encoding="utf-8") for path in files if path.exists())])
+
+
+def package() -> str:
+    """Return a digest of this project's code: what it makes is made anew when it changes."""
+    found = hashlib.sha256()
+    for path in sorted(PACKAGE.rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            found.update(f"{path.relative_to(PACKAGE)}\0{path.stat().st_size}\0".encode() + path.read_bytes())
+    return found.hexdigest()
 
 
 def ours(script: Path) -> bool:
@@ -120,13 +137,14 @@ def install(script: Path) -> None:
 
 
 def _wanted(script: Path) -> list[str]:
-    """What pip is asked for; this project comes from its repository, as that is now and later, where there is one."""
+    """What pip is asked for: this project is run in its repository where the referee runs from one, not copied."""
     needs = dependencies(script)
-    if not (ROOT / "pyproject.toml").exists() or not ours(script):
+    if not (ROOT / "pyproject.toml").exists():
         return needs
-    theirs = [need for need in needs if not need.startswith(OURS)]
-    own = [f"--editable={ROOT}{need.removeprefix(OURS)}" for need in needs if need.startswith(OURS)]
-    return ["-c", str(ROOT / "constraints.txt"), *own, *theirs]
+    wanted = ["-c", str(ROOT / "constraints.txt")] if ours(script) else []
+    for need in needs:
+        wanted += ["-e", need.replace(OURS, str(ROOT), 1)] if need.startswith(OURS) else [need]
+    return wanted
 
 
 def _call(command: list[Any], script: Path) -> None:

@@ -1,8 +1,10 @@
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from autoglm_arena import data
+from autoglm_arena import data, venvs
 from autoglm_arena.errors import ArenaError
 
 CARD = {"task": "binary", "target": "y", "split": "official"}
@@ -58,3 +60,21 @@ def test_what_cannot_be_thinned() -> None:
         data.imbalanced(rows(), CARD | {"task": "regression"}, seed=1)
     with pytest.raises(ArenaError, match="3 rows of a class"):
         data.imbalanced(rows(80), CARD, seed=1)
+
+
+def test_features_are_made_anew_by_new_code_of_ours(arena: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+
+    def write(script: Path, name: str, folder: Path, features: bool) -> None:
+        written.append(name + "@features" * features)
+        folder.mkdir(parents=True)
+        rows().to_parquet(folder / "rows.parquet")
+        (folder / "card.json").write_text("{}")
+
+    monkeypatch.setattr(data, "_write", write)
+    for digest in ("old", "old", "new"):
+        monkeypatch.setattr(venvs, "package", lambda digest=digest: digest)
+        data.get("german", features=True)
+        data.get("cola")
+        data.get("cola", features=True)
+    assert written == ["german@features", "cola", "cola@features", "cola@features"]

@@ -27,7 +27,7 @@ def test_a_fair_match_is_measured(write_data: Any, script: Any, arena: Path):
     assert row["row_ms_p95"] >= row["row_ms_p50"] > 0 and row["thousand_rows_seconds"] > 0
     assert row["peak_mb"] > 20 and row["cpu_seconds"] > 0 and row["import_seconds"] > 0
     assert row["machine"]["cores"] >= 1 and row["environment"]["lock"] == "lock" and row["data_hash"] == "hash"
-    kept = pd.read_parquet(arena / "home" / "predictions" / f"fair-{GAME.id}.parquet")
+    kept = pd.read_parquet(arena / "home" / "predictions" / row["answers"])
     assert list(kept.columns) == ["no", "yes", "truth"] or set(kept.columns) == {"no", "yes", "truth"}
     assert json.loads(json.dumps(row)) == row
 
@@ -110,6 +110,13 @@ def test_answers_in_another_order_are_put_in_order(write_data: Any, script: Any)
     assert (row["state"], row["score"]) == ("ok", 1.0), row["last_words"]
 
 
+def test_another_play_leaves_the_answers_of_the_first(write_data: Any, script: Any, arena: Path):
+    write_data()
+    names = [match.play(GAME, script())["answers"] for _ in range(2)]
+    assert sorted(names) == sorted(path.name for path in (arena / "home" / "predictions").iterdir())
+    assert len(set(names)) == 2 and all(name.startswith(f"fair-{GAME.id}-") for name in names)
+
+
 def test_nothing_is_alive_after_a_match(write_data: Any, script: Any):
     write_data()
     fork = "import subprocess\n    for _ in range(5): subprocess.Popen(['sleep', '60'], start_new_session=True)\n    "
@@ -138,6 +145,20 @@ def test_who_does_not_read_pixels_is_unsupported(write_data: Any, script: Any):
     row = match.play(GAME, script())
     assert row["state"] == "unsupported" and row["last_words"] == "reads table; the data hold image"
     assert match.play(replace(GAME, track="features"), script())["state"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("task", "targets", "says"),
+    [
+        ("binary", ["no", "yes"], "no class of the test rows is among the training rows"),
+        ("regression", [1.0, float("nan")], "NaN"),
+    ],
+)
+def test_data_that_measure_nothing_are_a_row(write_data: Any, script: Any, task: str, targets: list[Any], says: str):
+    rows = pd.DataFrame({"a": range(40), "y": np.repeat(targets, 20), "__part__": np.repeat(["train", "test"], 20)})
+    write_data(rows=rows, split="official", task=task)
+    row = match.play(GAME, script())
+    assert row["state"] == "unsupported" and says in row["last_words"]
 
 
 def test_an_install_that_fails_is_a_row(write_data: Any, script: Any, monkeypatch: pytest.MonkeyPatch):

@@ -56,10 +56,24 @@ def test_a_bad_header_is_named(tmp_path: Path, text: str, says: str):
         venvs.dependencies(path)
 
 
-def test_our_own_environment_runs_what_the_repository_holds_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    path = script(tmp_path, '["open-autoglm[audio]", "pandas"]')
-    wanted = venvs._wanted(path)
-    assert f"--editable={venvs.ROOT}[audio]" in wanted and wanted[-1] == "pandas"
-    here = venvs.place(path)
-    monkeypatch.setattr(venvs, "ROOT", tmp_path)
-    assert venvs.place(path) != here  # another clone is another environment
+def test_ours_runs_the_working_tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("AUTOGLM_PYTHON", raising=False)
+    project = tmp_path / "project"
+    code = project / "src" / "autoglm" / "__init__.py"
+    code.parent.mkdir(parents=True)
+    code.write_text("SAYS = 'old'")
+    (project / "constraints.txt").write_text("")
+    (project / "pyproject.toml").write_text('[project]\nname = "open-autoglm"\nversion = "1"\n')
+    monkeypatch.setattr(venvs, "ROOT", project)
+    monkeypatch.setattr(venvs, "PACKAGE", code.parent)
+    path, other = script(tmp_path, '["open-autoglm"]'), script(tmp_path, '["pandas"]', "other")
+    asked: list[list[str]] = []
+    monkeypatch.setattr(venvs, "_call", lambda command, _: asked.append([str(word) for word in command]))
+    monkeypatch.setattr(venvs, "installed", lambda _: {})
+    GET(path)
+    assert asked[-1][-2:] == ["-e", str(project)], "a copy would be of the first commit"
+    places, digest = (venvs.place(path), venvs.place(other)), venvs.package()
+    code.write_text("SAYS = 'new'")
+    assert venvs.place(path) == places[0] and venvs.package() != digest
+    (project / "pyproject.toml").write_text('[project]\nname = "open-autoglm"\nversion = "2"\n')
+    assert venvs.place(path) != places[0] and venvs.place(other) == places[1]

@@ -13,7 +13,7 @@ from optuna.testing.pytest_samplers import BasicSamplerTestCase, RelativeSampler
 from autoglm.core.errors import OptionError
 from autoglm.samplers.pool import PoolSampler
 from autoglm.samplers.ppo import PPOSampler
-from autoglm.tuning.study import CandidateSampler, chosen_by
+from autoglm.tuning.study import MOST_TRIALS, CandidateSampler, chosen_by
 
 SAMPLERS = (PoolSampler, PPOSampler)
 
@@ -100,6 +100,44 @@ def test_where_processes_are_of_no_use_tpe_chooses(sampler: Callable[..., Candid
     assert [chosen_by(t) for t in wide.trials[1:]] == ["tpe", "tpe"]
 
 
+def test_parameters_count_that_one_trial_has(sampler: Callable[..., CandidateSampler]) -> None:
+    def objective(trial: optuna.Trial) -> float:
+        kind = trial.suggest_categorical("kind", list("abcdef"))
+        return sum(trial.suggest_float(f"{kind}.{i}", 0, 1) for i in range(30 if trial.number > 9 else 8))
+
+    study = optuna.create_study(sampler=sampler(seed=1))
+    for kind in "abcdef":
+        study.enqueue_trial({"kind": kind})
+    study.optimize(objective, n_trials=10)  # 49 parameters, 9 of each
+    assert "tpe" not in {chosen_by(t) for t in study.trials}
+    for kind in "abcdef":
+        study.enqueue_trial({"kind": kind})
+    study.optimize(objective, n_trials=7)  # 181 parameters, 31 of each
+    assert chosen_by(study.trials[-1]) == "tpe"
+
+
+def branches(trial: optuna.Trial) -> float:
+    """Of two kinds with a parameter each, kind a at .3 is best."""
+    kind = trial.suggest_categorical("kind", ["a", "b"])
+    return abs(trial.suggest_float(f"{kind}.x", 0, 1) - 0.3) + (kind == "b")
+
+
+def test_tpe_searches_a_conditional_space_too(sampler: Callable[..., CandidateSampler]) -> None:
+    known = run(optuna.samplers.RandomSampler(seed=1), MOST_TRIALS + 1, branches).trials  # type: ignore[arg-type]
+    studies = [optuna.create_study(sampler=sampler(seed=1)) for _ in range(2)]
+    for study in studies:
+        study.add_trials(known)
+        study.optimize(branches, n_trials=10)
+    once, again = (study.trials[len(known) :] for study in studies)
+    assert {chosen_by(t) for t in once} == {"tpe"}
+    assert sum(t.params["kind"] == "a" for t in once) >= 9
+    assert np.median([t.values[0] for t in once]) < 0.1  # .7 at random
+    study = optuna.create_study(sampler=sampler(seed=1))
+    study.add_trials([*known, *once[:6]])
+    study.optimize(branches, n_trials=4)  # another process goes on in the same way
+    assert [t.params for t in once] == [t.params for t in again] == [t.params for t in study.trials[len(known) :]]
+
+
 def test_of_pure_noise_nothing_is_believed(sampler: Callable[..., CandidateSampler]) -> None:
     noise = np.random.default_rng(0).random(40)
     study = run(sampler(seed=1), 40, lambda t: noise[t.number] + 0 * t.suggest_float("x", 0, 1))
@@ -128,35 +166,16 @@ def test_failures_infinities_and_bounds_that_change_are_lived_with(sampler: Call
     assert len(study.trials) == 25 and all(0 <= t.params["x"] <= 1 + t.number % 3 for t in study.trials)
 
 
-def test_trials_beyond_new_bounds_mislead_nobody(sampler: Callable[..., CandidateSampler]) -> None:
-    study = run(sampler(seed=1), 8, lambda t: abs(t.suggest_float("x", 2, 10) - 1))
-    study.optimize(lambda t: abs(t.suggest_float("x", 0, 1) - 1), n_trials=10)
-    assert min(abs(t.params["x"] - 1) for t in study.trials[8:]) < 0.05  # .5 with the old ones at the wall
-
-
-def test_tpe_learns_from_the_trials_that_had_a_parameter(sampler: Callable[..., CandidateSampler]) -> None:
-    def objective(trial: optuna.Trial) -> float:
-        kind = trial.suggest_categorical("kind", ["a", "b"])
-        return abs(trial.suggest_float(f"{kind}.x", 0, 1) - 0.3) + (kind == "b")
-
-    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
-    study.optimize(objective, n_trials=210)
-    study.sampler = sampler(seed=1)
-    study.optimize(objective, n_trials=20)
-    new = study.trials[210:]
-    assert {chosen_by(t) for t in new} == {"tpe"}
-    assert np.mean([t.params["kind"] == "a" for t in new]) > 0.8  # .5 where it learns from trials that had everything
-    assert np.median([abs(t.params["a.x"] - 0.3) for t in new if t.params["kind"] == "a"]) < 0.05
-
-
-def test_a_prior_of_another_space_is_none(sampler: Callable[..., CandidateSampler]) -> None:
-    prior = [{"x": None, "k": "zzz"}, {"x": "much", "k": 3}]
-    study = run(
-        sampler(seed=1, prior=prior),
-        4,
-        lambda t: t.suggest_float("x", 0, 1) + len(t.suggest_categorical("k", ["a", "b"])),
-    )
-    assert len(study.trials) == 4
+def test_trials_beyond_the_latest_bounds_do_not_speak_for_the_wall(sampler: Callable[..., CandidateSampler]) -> None:
+    study = optuna.create_study(sampler=sampler(seed=1))
+    for x in range(2, 10):
+        study.add_trial(
+            optuna.create_trial(
+                value=x - 1, params={"x": x}, distributions={"x": optuna.distributions.FloatDistribution(0, 10)}
+            )
+        )
+    study.optimize(lambda t: 1 - t.suggest_float("x", 0, 1), n_trials=10)
+    assert study.best_value < 0.01
 
 
 def test_a_prior_comes_first_and_a_maximum_is_found(sampler: Callable[..., CandidateSampler]) -> None:
@@ -166,6 +185,20 @@ def test_a_prior_comes_first_and_a_maximum_is_found(sampler: Callable[..., Candi
     )
     assert [t.params["x"] for t in study.trials[:2]] == [0.71, 0.25]
     assert study.best_value > -1e-4
+
+
+@pytest.mark.parametrize("stranger", [{"k": "zzz"}, {"x": None}, {"x": "high"}, {"x": math.nan}, {"x": 7.0}, {"y": 1}])
+def test_a_prior_of_another_space_is_none(
+    sampler: Callable[..., CandidateSampler], stranger: dict[str, object]
+) -> None:
+    def objective(trial: optuna.Trial) -> float:
+        return trial.suggest_float("x", 0, 1) + (trial.suggest_categorical("k", ["a", "b"]) == "a")
+
+    study = run(sampler(seed=1, prior=[stranger, {"x": 0.25, "k": "b"}]), 4, objective)
+    assert [chosen_by(t) for t in study.trials].count("prior") == 1
+    assert study.trials[1].params == {"x": 0.25, "k": "b"}
+    bare = run(sampler(seed=1), 1, objective)
+    assert study.trials[0].params == bare.trials[0].params
 
 
 def test_parallel_workers_do_not_repeat_each_other(sampler: Callable[..., CandidateSampler]) -> None:

@@ -43,6 +43,12 @@ def test_what_a_trial_lacks_or_a_space_no_longer_knows_is_absent() -> None:
     assert places[1, 0] == 1.0  # bounds that changed: at the wall
 
 
+def test_what_a_space_does_not_hold_is_outside() -> None:
+    inside = {"rate": 1.0, "share": 0.9, "depth": 2, "leaves": 300, "kind": None, "free": -1.0}
+    strange = {"rate": 0.0, "share": 1.1, "depth": 12, "leaves": "few", "kind": "gone", "free": None}
+    assert Cube(SPACE).outside([inside, strange, {}]).tolist() == [[False] * 6, [True] * 6, [False] * 6]
+
+
 @pytest.mark.parametrize(
     "distribution", [IntDistribution(3, 3), FloatDistribution(2.0, 2.0), FloatDistribution(1.0, 1.0, log=True)]
 )

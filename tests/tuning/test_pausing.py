@@ -6,7 +6,8 @@ from typing import Any
 
 import optuna
 import pytest
-from optuna.trial import TrialState
+from optuna.distributions import FloatDistribution
+from optuna.trial import FrozenTrial, TrialState
 
 from autoglm.core.errors import OptionError
 from autoglm.samplers.pool import PoolSampler
@@ -110,6 +111,31 @@ def test_parallel_workers_go_on_with_what_was_paused() -> None:
     resumed = [number for t in study.trials if (number := resumed_from(t)) is not None]
     assert resumed and len(study.trials) == 40
     assert all(study.trials[number].state == TrialState.PRUNED for number in resumed)
+
+
+def test_of_two_who_would_go_on_from_one_trial_at_once_one_gives_way() -> None:
+    asked = []
+
+    class Overtaken(PausePruner):
+        """Between a worker's look and its claim another worker asks."""
+
+        def waiting(self, study: optuna.Study, *arguments: Any) -> FrozenTrial | None:
+            found = super().waiting(study, *arguments)
+            if found and not asked:
+                asked.append(found.number)
+                study.ask({"x": FloatDistribution(0, 1)})
+            return found
+
+    pruner = Overtaken(first=3, last=LAST)
+    study = optuna.create_study(sampler=PoolSampler(seed=1, resume=pruner), pruner=pruner)
+    while not asked:
+        trial = study.ask({"x": FloatDistribution(0, 1)})
+        if not asked:
+            trial.report(trial.params["x"], 3)
+            study.tell(trial, state=TrialState.PRUNED)
+    claims = [resumed_from(t) for t in study.trials]
+    assert claims[-2:] == [None, asked[0]] and claims.count(asked[0]) == 1
+    assert [chosen_by(t) for t in study.trials[-2:]] == ["improvement", "resumed"]
 
 
 @pytest.mark.parametrize(

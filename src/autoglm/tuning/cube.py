@@ -34,14 +34,19 @@ class Axis:
         return float(getattr(self.distribution, "step", None) or 0.0)
 
     @cached_property
-    def ends(self) -> tuple[float, float]:
-        """Return what 0 and 1 stand for, logarithms where the parameter is logarithmic."""
+    def bounds(self) -> tuple[float, float]:
+        """Return what 0 and 1 stand for."""
         if self.choices:
             return -0.5, self.choices - 0.5
         numbers = self.distribution
         assert isinstance(numbers, (FloatDistribution, IntDistribution))
-        low, high = numbers.low - self.step / 2, numbers.high + self.step / 2
-        return (math.log(low), math.log(high)) if numbers.log else (low, high)
+        return numbers.low - self.step / 2, numbers.high + self.step / 2
+
+    @cached_property
+    def ends(self) -> tuple[float, float]:
+        """Return what 0 and 1 stand for, logarithms where the parameter is logarithmic."""
+        low, high = self.bounds
+        return (math.log(low), math.log(high)) if self.log else (low, high)
 
     @property
     def log(self) -> bool:
@@ -58,15 +63,6 @@ class Axis:
         assert isinstance(self.distribution, CategoricalDistribution)
         choices, number = self.distribution.choices, self.distribution.to_internal_repr
         return np.array([number(v) if v in choices else math.nan for v in values], dtype=float)
-
-    def holds(self, internal: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Return which values are within the bounds, which may have changed since; what is none is no stranger."""
-        if self.choices:
-            return np.ones(len(internal), dtype=bool)
-        numbers = self.distribution
-        assert isinstance(numbers, (FloatDistribution, IntDistribution))
-        slack = 1e-9 * max(abs(numbers.low), abs(numbers.high))
-        return ~((internal < numbers.low - slack) | (internal > numbers.high + slack))
 
     def place(self, internal: NDArray[np.float64]) -> NDArray[np.float64]:
         """Map values, categories by their number, into [0, 1]."""
@@ -107,12 +103,6 @@ class Cube:
         """Return which axes (d,) are categories: two places are equal or different, never near."""
         return np.array([axis.choices > 0 for axis in self.axes], dtype=bool)
 
-    def holds(self, settings: Sequence[Mapping[str, Any]]) -> NDArray[np.bool_]:
-        """Return which settings (n,) have no number out of bounds."""
-        axes = zip(self.space, self.axes, strict=True)
-        held = [axis.holds(axis.internal([s.get(name, math.nan) for s in settings])) for name, axis in axes]
-        return np.asarray(np.all(held, axis=0))
-
     def places(self, settings: Sequence[Mapping[str, Any]]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """Return the places (n, d) of settings, the middle for what is absent, and what (n, d) is present."""
         places = np.full((len(settings), len(self.axes)), ABSENT)
@@ -122,6 +112,16 @@ class Cube:
             present[:, j] = inner > 0 if axis.log else ~np.isnan(inner)
             places[present[:, j], j] = axis.place(inner[present[:, j]])
         return places, present
+
+    def outside(self, settings: Sequence[Mapping[str, Any]]) -> NDArray[np.bool_]:
+        """Return which values (n, d) of settings the space does not hold: beyond its bounds, or no choice of it."""
+        outside = np.zeros((len(settings), len(self.axes)), dtype=bool)
+        for j, (name, axis) in enumerate(zip(self.space, self.axes, strict=True)):
+            inner = axis.internal([s.get(name, math.nan) for s in settings])
+            low, high = axis.bounds
+            given = np.array([name in s for s in settings], dtype=bool)
+            outside[:, j] = given & ~((inner >= low) & (inner <= high))
+        return outside
 
     @cached_property
     def levels(self) -> NDArray[np.float64]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,11 +27,11 @@ Space = Mapping[str, BaseDistribution]
 
 MOST_TRIALS = 200  # trials above which Optuna's TPE chooses: a Gaussian process costs their cube
 TRUSTED = 5  # settings of a prior that are tried in their order; the others are candidates like any
-MOST_PARAMETERS = 40  # parameters above which distances say nothing
+MOST_PARAMETERS = 40  # parameters of one trial above which distances say nothing
+WIDEST = 160  # parameters of all trials together, most of which any one lacks, above which processes cost too much
 ENOUGH = 20  # trials after which the processes must tell a trial from the others better than the mean does
 LEVELS = (1, 3, 9, 27)  # parts of the way to its end at which a training is looked at
 MOST_LOOKS = 120  # at trainings that were stopped; more only where there are more trials
-TPE = "tpe"  # who chose, where nothing of ours did
 WHO = "autoglm:chosen_by"  # of a trial's system attributes
 
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
@@ -41,9 +40,10 @@ ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 class CandidateSampler(optuna.samplers.BaseSampler):
     """A sampler that draws candidates, judges each, and takes the one its choice prefers.
 
-    Conditional parameters, failed and infinite trials, changing bounds and parallel workers are understood. Where
-    Gaussian processes are of no use (more than 200 trials or 40 parameters; or after 20 trials they cannot tell one
-    from the others) Optuna's TPE chooses; every trial says who chose it (`chosen_by`).
+    Conditional parameters, failed and infinite trials, changing bounds and parallel workers are understood; trials
+    beyond the latest bounds are left out. Where Gaussian processes are of no use (more than 200 trials, 40 parameters
+    of one trial or 160 of all; or after 20 trials they cannot tell one from the others) Optuna's TPE chooses; every
+    trial says who chose it (`chosen_by`).
 
     Parameters
     ----------
@@ -57,6 +57,7 @@ class CandidateSampler(optuna.samplers.BaseSampler):
         How many there will be, if that is known: the last ones are then spent on what is known to be good.
     prior
         Settings that were good on other data, best first: five are tried in their order, the others are candidates.
+        Values that the space does not hold are left out.
     resume
         The study's pruner, if what it paused may go on: see `PausePruner`.
     """
@@ -76,12 +77,10 @@ class CandidateSampler(optuna.samplers.BaseSampler):
         self._choose, self._name, self._trials, self._prior = choose, name, trials, list(prior)
         self._resume = resume
         self._seed = int(np.random.default_rng(seed).integers(1 << 31))
-        self._tpe = optuna.samplers.TPESampler(seed=self._seed, n_startup_trials=0, constant_liar=True)
 
     def reseed_rng(self) -> None:
         """Draw a new seed; Optuna calls this in each of several workers that share a sampler."""
         self._seed = int(np.random.default_rng().integers(1 << 31))
-        self._tpe.reseed_rng()
 
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """Return every parameter that a trial so far had, with its latest bounds."""
@@ -101,13 +100,15 @@ class CandidateSampler(optuna.samplers.BaseSampler):
         ended = sorted(ended, key=lambda t: (t.datetime_complete.timestamp() if t.datetime_complete else 0.0, t.number))
         running = [t for t in going if t.number != trial.number and t.params]
         taken = {resumed_from(t) for t in going}
-        if self._resume and (paused := self._resume.waiting(study, ended, taken)):
+        paused = self._resume.waiting(study, ended, taken) if self._resume else None
+        if paused and _claimed(study, trial, paused.number):
             self._say(study, trial, "resumed")
-            study._storage.set_trial_system_attr(trial._trial_id, RESUMED, paused.number)
             return {k: v for k, v in paused.params.items() if k in search_space}
-        if len(ended) > MOST_TRIALS or len(search_space) > MOST_PARAMETERS:
-            return self._by_tpe(study, trial)
+        most = max((len(t.params.keys() & search_space) for t in (*ended, *running)), default=0)
+        if len(ended) > MOST_TRIALS or most > MOST_PARAMETERS or len(search_space) > WIDEST:
+            return self._by_tpe(study, trial, search_space)
         cube = Cube(search_space)
+        ended, running = _inside(cube, ended), _inside(cube, running)
         rng = np.random.default_rng([self._seed, trial.number])
         studies = self._studies(study, cube, ended, running, rng)
         untried = studies.priors[0]
@@ -116,7 +117,7 @@ class CandidateSampler(optuna.samplers.BaseSampler):
             return cube.settings(untried[0])
         situation = studies.look()
         if len(ended) >= ENOUGH and situation.explained[0] < 0:
-            return self._by_tpe(study, trial)
+            return self._by_tpe(study, trial, search_space)
         chosen = int(self._choose(situation)[0].argmax())
         self._say(study, trial, self._name)
         return cube.settings(situation.candidates[0, chosen])
@@ -124,31 +125,25 @@ class CandidateSampler(optuna.samplers.BaseSampler):
     def sample_independent(
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
-        """Return a value for a parameter that no earlier trial had: the prior's, else at random; or TPE's choice."""
+        """Return a value for a parameter that was not chosen with the others: the prior's, else TPE's or at random."""
         self._raise_error_if_multi_objective(study)
-        if chosen_by(trial) == TPE:
-            return self._tpe.sample_independent(study, trial, param_name, param_distribution)
         started = trial.number < min(len(self._prior), TRUSTED)
         if started and param_name in self._prior[trial.number]:
             value = self._prior[trial.number][param_name]
-            with suppress(ValueError, TypeError):  # of another space
-                if param_distribution._contains(param_distribution.to_internal_repr(value)):
-                    return value
-        rng = np.random.default_rng([self._seed, trial.number, zlib.crc32(param_name.encode())])
+            if _holds(param_distribution, value):
+                return value
+        name = zlib.crc32(param_name.encode())
+        if chosen_by(trial) == "tpe":
+            return self._tpe(trial, name).sample_independent(study, trial, param_name, param_distribution)
+        rng = np.random.default_rng([self._seed, trial.number, name])
         return Cube({param_name: param_distribution}).settings(rng.random(1))[param_name]
 
     def _studies(
         self, study: optuna.Study, cube: Cube, ended: list[FrozenTrial], running: list[FrozenTrial], rng: Any
     ) -> Studies:
-        """Return the study as the choice sees it; running trials count as mediocre, so that no other goes there.
-
-        Trials beyond bounds that have changed since say nothing of what is within, unless there are no others.
-        """
-        trials = [*ended, *running]
-        held = cube.holds([t.params for t in trials])
-        trials = [t for t, kept in zip(trials, held, strict=True) if kept] or trials
-        places, present = cube.places([t.params for t in trials])
-        seen = looks(trials, study.direction, self._resume.last if self._resume else None)
+        """Return the study as the choice sees it; running trials count as mediocre, so that no other goes there."""
+        places, present = cube.places([t.params for t in (*ended, *running)])
+        seen = looks([*ended, *running], study.direction, self._resume.last if self._resume else None)
         studies = Studies.start([cube], [rng], [self._trials or UNKNOWN], [self._untried(cube, places)])
         studies.places, studies.present = places[seen.owners][None], present[seen.owners][None]
         studies.losses = seen.losses[None]
@@ -157,7 +152,11 @@ class CandidateSampler(optuna.samplers.BaseSampler):
 
     def _untried(self, cube: Cube, places: Array) -> Array | None:
         """Return the places of the prior's settings that this space holds and no trial took."""
-        usable = [s for s in self._prior if any(name in s for name in cube.space)]
+        outside = [dict(zip(cube.space, row, strict=True)) for row in cube.outside(self._prior)]
+        held = [
+            {k: v for k, v in s.items() if not out.get(k, True)} for s, out in zip(self._prior, outside, strict=True)
+        ]
+        usable = [s for s in held if s]
         if not usable:
             return None
         prior = cube.snap(cube.places(usable)[0])
@@ -168,13 +167,45 @@ class CandidateSampler(optuna.samplers.BaseSampler):
         """Keep with the trial who chose it."""
         study._storage.set_trial_system_attr(trial._trial_id, WHO, who)
 
-    def _by_tpe(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, Any]:
-        """Leave each parameter to Optuna's TPE, which learns from all trials that had it.
+    def _by_tpe(self, study: optuna.Study, trial: FrozenTrial, space: Space) -> dict[str, Any]:
+        """Let Optuna's TPE choose what all trials have; the others, as it knows no joint of them, one by one later."""
+        self._say(study, trial, "tpe")
+        shared = optuna.search_space.intersection_search_space(study.get_trials(deepcopy=False), include_pruned=True)
+        return self._tpe(trial).sample_relative(study, trial, {k: v for k, v in shared.items() if k in space})
 
-        Asked for all parameters at once it learns from trials that had all of them alone: in a conditional space, none.
-        """
-        self._say(study, trial, TPE)
-        return {}
+    def _tpe(self, trial: FrozenTrial, name: int | None = None) -> optuna.samplers.TPESampler:
+        """Return a TPE whose draws depend on nothing but the seed, the trial and, for one of them, the parameter."""
+        one = [] if name is None else [name]
+        seed = int(np.random.default_rng([self._seed, trial.number, *one]).integers(1 << 31))
+        joint = False if one else None  # else it warns of every parameter that is asked for alone
+        return optuna.samplers.TPESampler(seed=seed, n_startup_trials=0, multivariate=joint, constant_liar=True)
+
+
+def _claimed(study: optuna.Study, trial: FrozenTrial, paused: int) -> bool:
+    """Let a trial go on from a paused one, and return whether nobody else does.
+
+    Of two that claim it at once the later sees the other's claim and gives way; it may be that both do.
+    """
+    study._storage.set_trial_system_attr(trial._trial_id, RESUMED, paused)
+    others = (t for t in study.get_trials(deepcopy=False) if t.number != trial.number)
+    if any(resumed_from(t) == paused for t in others):
+        study._storage.set_trial_system_attr(trial._trial_id, RESUMED, None)
+        return False
+    return True
+
+
+def _holds(distribution: BaseDistribution, value: Any) -> bool:
+    """Return whether a parameter can take a value, whatever that is."""
+    try:
+        return bool(distribution._contains(distribution.to_internal_repr(value)))
+    except (TypeError, ValueError):
+        return False
+
+
+def _inside(cube: Cube, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+    """Return the trials that the space still holds: at its wall, others would speak for what is there."""
+    outside = cube.outside([t.params for t in trials])
+    return [t for t, strange in zip(trials, outside, strict=True) if not strange.any()]
 
 
 def chosen_by(trial: FrozenTrial) -> str:

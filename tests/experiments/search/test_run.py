@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -72,17 +73,26 @@ def test_a_search_becomes_a_line_and_a_line_is_not_searched_again(
     assert run.done(book) == {search}
 
 
+def test_a_book_whose_last_line_was_cut_goes_on(
+    two: list[tasks.SearchTask], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = arguments(data=None, book=str(tmp_path / "book.jsonl"), processes=1, seconds=9.0)
+    plan = run.plan(asked, tmp_path)
+    monkeypatch.setattr(tasks, "folder", lambda data: tmp_path)
+    monkeypatch.setattr(run, "searched", lambda left, *_: ({**asdict(search), "losses": [1.0]} for search in left))
+    run.fill(asked)
+    whole = Path(asked.book).read_bytes()
+    for cut in (len(whole) - 1, len(whole) - 40, 30, 0):
+        Path(asked.book).write_bytes(whole[:cut])
+        run.fill(asked)
+        assert Path(asked.book).read_bytes() == whole and run.done(Path(asked.book)) == set(plan)
+    Path(asked.book).write_bytes(b"not a line\n" + whole)
+    with pytest.raises(json.JSONDecodeError):
+        run.done(Path(asked.book))  # only the last line may be cut
+
+
 def test_a_budget_of_units_knows_its_unit(two: list[tasks.SearchTask], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "_task", lambda name, data: two[0])
     line = run.make(run.Search("lcbench/toy", "asha", 0, "units", 3), Path())
     assert line["unit"] == 52
     assert 3 * 52 <= sum(line["costs"]) < 4 * 52
-
-
-def test_a_line_that_a_kill_cut_is_cut_away_before_the_next(tmp_path: Path) -> None:
-    book = tmp_path / "search.jsonl"
-    book.write_text('{"a": 1}\n{"a": 2, "losses": [0.1,')
-    with book.open("a+b") as file:
-        run.whole(file)
-        file.write(b'{"a": 3}\n')
-    assert [line["a"] for line in run.read(book)] == [1, 3]
