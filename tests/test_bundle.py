@@ -1,6 +1,8 @@
 """The saved folder: whole or refused, safe to open, the same answers elsewhere."""
 
+import errno
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -198,14 +200,83 @@ def test_saving_never_takes_a_folder_of_something_else(saved: Path, tmp_path: Pa
     other = tmp_path / "other"
     other.mkdir()
     assert predictor.save(other) == other
+    (other / "report.html").write_text("edited")
     assert predictor.save(other) == other  # a predictor may be replaced
+    assert len(autoglm.load(other).predict(table)) == 80
     (other / "manifest.json").unlink()
-    with pytest.raises(FolderError, match="holds no predictor; choose a new folder"):
+    with pytest.raises(FolderError, match=r"holds 'MODEL_CARD.md', which is no part .* choose another folder"):
         predictor.save(other)
+    with pytest.raises(FolderError, match=r"holds 'summary.json'"):
+        predictor.save(other / "summary.json")
     with pytest.raises(FolderError, match=r"cannot save"):
         predictor.save(other / "summary.json" / "below")
     assert predictor.save(saved) == saved
     assert len(autoglm.load(saved).predict(table)) == 80
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["other", "saved"]
+
+
+@pytest.mark.parametrize("text", ['{"name": "A web app"}', '{"format": 1, "files": {"js/app.js": {}}}', "["])
+def test_a_manifest_of_something_else_is_no_leave_to_save_there(saved: Path, tmp_path: Path, text: str) -> None:
+    (tmp_path / "app" / "js").mkdir(parents=True)
+    (tmp_path / "app" / "js" / "app.js").write_text("alert(1)")
+    (tmp_path / "app" / "manifest.json").write_text(text)
+    with pytest.raises(FolderError, match=r"holds 'js/app.js', .* choose another folder"):
+        autoglm.load(saved).save(tmp_path / "app")
+    assert (tmp_path / "app" / "js" / "app.js").read_text() == "alert(1)"
+    assert (tmp_path / "app" / "manifest.json").read_text() == text
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "members/mine.txt", "run/results.csv"])
+def test_a_file_beside_a_predictor_is_not_lost_by_saving_there(saved: Path, tmp_path: Path, name: str) -> None:
+    other = autoglm.load(saved).save(tmp_path / "other")
+    (other / name).parent.mkdir(exist_ok=True)
+    (other / name).write_text("mine")
+    with pytest.raises(FolderError, match=f"holds '{name}'"):
+        autoglm.load(saved).save(other)
+    assert (other / name).read_text() == "mine"
+
+
+def test_the_folder_of_a_fit_may_be_saved_to(home: Path, saved: Path, tmp_path: Path, table: pd.DataFrame) -> None:
+    (tmp_path / "link").symlink_to(shutil.copytree(home, tmp_path / "fitted"))
+    (tmp_path / "fitted" / "run" / ".run.json.77").write_text("{")  # of a fit that was killed
+    autoglm.load(saved).save(tmp_path / "link")
+    assert not (tmp_path / "fitted" / "run").exists() and (tmp_path / "link").is_symlink()
+    assert len(autoglm.load(tmp_path / "fitted").predict(table)) == 80
+
+
+@pytest.mark.parametrize("failing", [1, 2])
+def test_saving_that_fails_leaves_the_predictor_that_was_there(
+    saved: Path, tmp_path: Path, table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch, failing: int
+) -> None:
+    other, calls, rename = autoglm.load(saved).save(tmp_path / "other"), [0], os.rename
+
+    def broken(*places: Path) -> None:
+        calls[0] += 1
+        if calls[0] == failing:
+            raise OSError(errno.EIO, "Input/output error")
+        rename(*places)
+
+    monkeypatch.setattr(os, "rename", broken)
+    with pytest.raises(FolderError, match=r"cannot save to .*Input/output error"):
+        autoglm.load(saved).save(other)
+    assert len(autoglm.load(other).predict(table)) == 80
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["other", "saved"]
+
+
+def test_what_cannot_be_put_back_is_kept_and_named(
+    saved: Path, tmp_path: Path, table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other, rename = autoglm.load(saved).save(tmp_path / "other"), os.rename
+
+    def one_way(source: Path, target: Path) -> None:
+        if target == other:
+            raise OSError(errno.EIO, "Input/output error")
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", one_way)
+    with pytest.raises(FolderError, match="what was there is in") as refused:
+        autoglm.load(saved).save(other)
+    assert len(autoglm.load(str(refused.value).split("'")[-2]).predict(table)) == 80
 
 
 def test_a_new_fit_in_an_old_folder_takes_no_old_models(tmp_path: Path) -> None:

@@ -6,12 +6,13 @@ not have the hash it names is refused before anything is parsed.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
 import shutil
-from pathlib import Path
+import tempfile
+from collections.abc import Collection
+from pathlib import Path, PurePath
 from typing import Any
 
 from autoglm import __version__
@@ -22,6 +23,7 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 BACKGROUND = "background"  # features of a few training rows, which explanations compare with
 OPTIONAL = ("report.html", "MODEL_CARD.md")  # for people; a predictor works without them
+RUN = ("run.json", "data", "encodings", "fits")  # what a fit keeps below run/
 NEEDED = ("encodings.json", "encodings.npz", "summary.json")
 ABOUT = {"task": dict, "columns": list, "members": list, "temperature": float, "threads": int}  # read at load
 
@@ -110,30 +112,79 @@ def version_of(folder: Path) -> str:
         return ""
 
 
+def sealed(folder: Path) -> dict[str, Any]:
+    """Return the manifest that a fit or `copy` left in a folder, its files unchecked; empty where none of ours is."""
+    try:
+        about = dict(read_json(folder / MANIFEST))
+        known = about.pop("sha256") == _digest(about) and "format" in about and isinstance(about["files"], dict)
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return about if known else {}
+
+
 def copy(folder: Path, target: Path, files: list[str]) -> None:
-    """Copy a sealed bundle to a new or empty folder, manifest last.
+    """Copy a sealed bundle to a new or empty folder, or in place of another bundle, by renames.
 
     Raises
     ------
     FolderError
         The target holds something else or cannot be written.
     """
-    if target.resolve() == folder.resolve():
+    place = target.resolve()
+    if place == folder.resolve():
         return
-    if target.exists() and (not target.is_dir() or any(target.iterdir())) and not (target / MANIFEST).exists():
-        raise FolderError(f"cannot save to {str(target)!r}: it exists and holds no predictor; choose a new folder")
-    aside = target.with_name(f".{target.name}.{os.getpid()}")
+    if alien := _alien(place):
+        raise FolderError(
+            f"cannot save to {str(target)!r}: it holds {alien!r}, which is no part of a finished predictor, and saving "
+            "would remove it; choose another folder"
+        )
+    kept = ""
     try:
-        for name in [*files, MANIFEST]:
-            (aside / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(folder / name, aside / name)
-        if target.exists():
-            shutil.rmtree(target)
-        os.rename(aside, target)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        room = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))
+        new, old = room / "new", room / "old"
+        try:
+            for name in [*files, MANIFEST]:
+                (new / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(folder / name, new / name)
+            _swap(new, place, old)
+        finally:
+            if old.exists() and not place.exists():
+                kept = f"; what was there is in {str(old)!r}"
+            else:
+                shutil.rmtree(room, ignore_errors=True)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            shutil.rmtree(aside)
-        raise FolderError(f"cannot save to {str(target)!r}: {error.strerror or error}") from error
+        raise FolderError(f"cannot save to {str(target)!r}: {error.strerror or error}{kept}") from error
+
+
+def _swap(new: Path, place: Path, old: Path) -> None:
+    """Rename a folder into a place and what is there out of it, or leave all as it is."""
+    if not place.exists():
+        os.rename(new, place)
+        return
+    os.rename(place, old)
+    try:
+        os.rename(new, place)
+    except OSError:
+        os.rename(old, place)
+        raise
+
+
+def _alien(place: Path) -> str | None:
+    """Name the first file in a place that neither the manifest there lists nor a run has made."""
+    if not place.is_dir():
+        return place.name if place.exists() else None
+    files = sealed(place).get("files", {})
+    known = {*files, MANIFEST, *OPTIONAL} if files else set()
+    found = (p.relative_to(place) for p in sorted(place.rglob("*")) if p.is_symlink() or not p.is_dir())
+    return next((path.as_posix() for path in found if not _ours(path, known)), None)
+
+
+def _ours(path: PurePath, known: Collection[str]) -> bool:
+    """Whether a file is one of the known ones, or a part of the run beside them."""
+    if known and len(path.parts) > 1 and path.parts[0] == "run":
+        return path.parts[1] in RUN or path.parts[1].startswith(".")
+    return path.as_posix() in known
 
 
 def _check(folder: Path, name: str, expected: dict[str, Any]) -> None:
