@@ -26,7 +26,7 @@ from autoglm.core.features import Features
 from autoglm.core.metrics import Metric, metric_for
 from autoglm.core.seed import Seed
 from autoglm.core.task import Task, infer, numeric
-from autoglm.engine import measures, splits
+from autoglm.engine import claim, measures, splits
 from autoglm.engine.journal import Journal
 from autoglm.engine.pool import Pool
 from autoglm.engine.race import BLEND_ROWS, Race
@@ -152,7 +152,7 @@ class AutoML:
         OptionError
             A setting is not allowed.
         FolderError
-            The folder holds another run or cannot be written.
+            The folder holds another run, or files of something else that would be lost, or cannot be written.
         FitError
             Not even the simplest model could be fitted.
         """
@@ -160,6 +160,8 @@ class AutoML:
         allowed = self._allowed()
         home = None if self.folder else tempfile.TemporaryDirectory(prefix="autoglm-")
         folder = Path(self.folder) if self.folder else Path(home.name if home else "")
+        with _writing(folder):
+            claim.check(folder)
         with (
             shown(style=self.progress, seconds=self.seconds if budget.timed else None) as tell,
             Pool(budget.threads, 1, budget.memory) as pool,

@@ -23,8 +23,10 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 BACKGROUND = "background"  # features of a few training rows, which explanations compare with
 OPTIONAL = ("report.html", "MODEL_CARD.md")  # for people; a predictor works without them
-RUN = ("run.json", "data", "encodings", "fits")  # what a fit keeps below run/
 NEEDED = ("encodings.json", "encodings.npz", "summary.json")
+FILES = (*NEEDED, "oof.npy", "profile.json", *OPTIONAL)
+PARTS = (MANIFEST, *FILES, "members", BACKGROUND)
+RUN = ("run.json", "data", "encodings", "fits")  # what a fit keeps below run/
 ABOUT = {"task": dict, "columns": list, "members": list, "temperature": float, "threads": int}  # read at load
 
 

@@ -159,9 +159,8 @@ def _write(
     write_bytes(folder / "report.html", report.render(plain(summary), target, predicted).encode())
     write_bytes(folder / "MODEL_CARD.md", card.card(plain(summary)).encode())
     write_json(folder / profile.FILE, _profile(table, predicted, run.race.task))
-    names = ("encodings.json", "encodings.npz", "summary.json", "oof.npy", profile.FILE, *bundle.OPTIONAL)
     models = [p for n in kept for p in (folder / "members" / n).glob("*/*") if p.is_file()]
-    return [folder / n for n in names] + models + _background(run, table, folder / bundle.BACKGROUND)
+    return [folder / n for n in bundle.FILES] + models + _background(run, table, folder / bundle.BACKGROUND)
 
 
 def _profile(table: Table, predicted: NDArray[np.float64], task: Task) -> dict[str, Any]:

@@ -1,0 +1,43 @@
+"""A folder that a fit may write to: empty, ours, or without any name that a fit uses."""
+
+from pathlib import Path
+
+import pytest
+
+from autoglm.core.errors import FolderError
+from autoglm.engine import claim
+from autoglm.engine.journal import Journal
+
+
+@pytest.mark.parametrize(
+    "name", ["manifest.json", "report.html", "members/list.csv", "run/fits/m31.fits", "run/run.json"]
+)
+def test_what_somebody_else_has_put_there_is_not_written_over(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_text('{"mine": []}')
+    with pytest.raises(FolderError, match=rf"holds '{name[:7]}.*choose another folder"):
+        claim.check(tmp_path)
+    assert [p for p in tmp_path.rglob("*") if p.is_file()] == [tmp_path / name]
+
+
+def test_a_link_that_leads_nowhere_is_something(tmp_path: Path) -> None:
+    (tmp_path / "background").symlink_to(tmp_path / "away")
+    with pytest.raises(FolderError, match="holds 'background'"):
+        claim.check(tmp_path)
+
+
+def test_other_names_may_lie_beside_a_fit(tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text("a,y\n")
+    (tmp_path / "run" / "logs").mkdir(parents=True)
+    (tmp_path / "run" / "logs" / "1.txt").write_text("")
+    claim.check(tmp_path)
+    claim.check(tmp_path / "new")
+
+
+def test_a_folder_with_a_run_is_ours_from_the_first_moment(tmp_path: Path) -> None:
+    (tmp_path / "run" / "fits").mkdir(parents=True)
+    claim.check(tmp_path)
+    Journal(tmp_path / "run").open({"rows": 10}, fresh=False)
+    (tmp_path / "run" / "data").mkdir()
+    (tmp_path / "run" / "data" / "target.npy").write_bytes(b"")
+    claim.check(tmp_path)
