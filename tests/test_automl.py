@@ -171,6 +171,26 @@ def test_a_call_that_is_cut_off_before_its_first_fit_can_be_repeated(
     assert len(AutoML(**BARE, folder=tmp_path / "x").fit(table(), "y").predict(table())) == 150
 
 
+@pytest.mark.timeout(100)
+def test_two_fits_do_not_write_to_one_folder_and_a_kill_frees_it(tmp_path: Path) -> None:
+    recipe = AutoML(**BARE, folder=tmp_path / "x")
+    with script(seconds=60, folder=str(tmp_path / "x"), learners=["linear"]) as fitting:
+        while not list(tmp_path.glob("x/run/fits/*/*/fit.json")) and fitting.poll() is None:
+            time.sleep(0.05)
+        begun = time.monotonic()
+        with pytest.raises(FolderError, match=r"another fit is writing to folder .*x'"):
+            recipe.fit(table(), "y")
+        assert time.monotonic() - begun < 5
+        fitting.kill()
+    assert len(recipe.fit(table(), "y").predict(table())) == 150
+
+
+def test_a_table_that_cannot_be_learned_from_leaves_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(DataError):
+        AutoML(**BARE, folder=tmp_path / "x").fit(table(), "z")
+    assert not (tmp_path / "x").exists()
+
+
 def test_other_text_in_the_same_folder_is_refused(tmp_path: Path) -> None:
     draw = np.random.default_rng(0)
     words = np.array(

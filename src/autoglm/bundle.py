@@ -26,7 +26,7 @@ OPTIONAL = ("report.html", "MODEL_CARD.md")  # for people; a predictor works wit
 NEEDED = ("encodings.json", "encodings.npz", "summary.json")
 FILES = (*NEEDED, "oof.npy", "profile.json", *OPTIONAL)
 PARTS = (MANIFEST, *FILES, "members", BACKGROUND)
-RUN = ("run.json", "data", "encodings", "fits")  # what a fit keeps below run/
+RUN = ("run.json", "data", "encodings", "fits")  # what a fit keeps below run/, beside its lock
 ABOUT = {"task": dict, "columns": list, "members": list, "temperature": float, "threads": int}  # read at load
 
 
@@ -185,7 +185,7 @@ def _alien(place: Path) -> str | None:
 def _ours(path: PurePath, known: Collection[str]) -> bool:
     """Whether a file is one of the known ones, or a part of the run beside them."""
     if known and len(path.parts) > 1 and path.parts[0] == "run":
-        return path.parts[1] in RUN or path.parts[1].startswith(".")
+        return path.parts[1] in (*RUN, "lock") or path.parts[1].startswith(".")
     return path.as_posix() in known
 
 

@@ -1,5 +1,6 @@
 """A folder that a fit may write to: empty, ours, or without any name that a fit uses."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -41,3 +42,46 @@ def test_a_folder_with_a_run_is_ours_from_the_first_moment(tmp_path: Path) -> No
     (tmp_path / "run" / "data").mkdir()
     (tmp_path / "run" / "data" / "target.npy").write_bytes(b"")
     claim.check(tmp_path)
+
+
+def test_a_folder_is_one_fit_s_at_a_time(tmp_path: Path) -> None:
+    busy = pytest.raises(FolderError, match="another fit is writing to folder")
+    with claim.claimed(tmp_path / "x"), busy, claim.claimed(tmp_path / "x"):
+        pass
+    with claim.claimed(tmp_path / "x"):
+        assert (tmp_path / "x" / "run" / "lock").exists()
+
+
+def test_where_no_run_has_begun_nothing_is_left(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    for place in (tmp_path / "x", tmp_path / "mine"):
+        with pytest.raises(KeyboardInterrupt), claim.claimed(place):
+            raise KeyboardInterrupt
+    assert list(tmp_path.rglob("*")) == [tmp_path / "mine"]
+    with claim.claimed(tmp_path / "x"):
+        Journal(tmp_path / "x" / "run").open({"rows": 10}, fresh=False)
+    assert sorted(p.name for p in (tmp_path / "x" / "run").iterdir()) == ["lock", "run.json"]
+
+
+def test_a_lock_that_was_removed_meanwhile_is_no_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flock = pytest.importorskip("fcntl").flock
+
+    def late(lock: int, how: int) -> None:
+        (tmp_path / "run" / "lock").unlink()
+        flock(lock, how)
+
+    monkeypatch.setattr("fcntl.flock", late)
+    with pytest.raises(FolderError, match="another fit is writing"), claim.claimed(tmp_path):
+        pass
+
+
+def test_without_locks_fits_are_not_kept_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: object) -> None:
+        raise OSError("no locks here")
+
+    monkeypatch.setattr("fcntl.flock", unknown)
+    with claim.claimed(tmp_path), claim.claimed(tmp_path):
+        pass
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    with claim.claimed(tmp_path), claim.claimed(tmp_path):
+        pass
