@@ -288,3 +288,77 @@ def test_a_new_fit_in_an_old_folder_takes_no_old_models(tmp_path: Path) -> None:
     again = AutoML(**quick, folder=tmp_path / "x", fresh=True).fit(other.assign(y=-5 * other["a"]), "y")
     alone: Predictor = AutoML(**quick).fit(other.assign(y=-5 * other["a"]), "y")
     assert np.array_equal(again.predict(other), alone.predict(other))
+
+
+QUICK: dict[str, Any] = {"threads": 1, "learners": ["linear"], "search": "none"}
+
+
+@pytest.fixture
+def extended(tmp_path: Path, table: pd.DataFrame) -> Path:
+    """A finished predictor that a longer call extends."""
+    AutoML(**QUICK, work=2, folder=tmp_path / "x").fit(table, "y")
+    return tmp_path / "x"
+
+
+def full(*_: Any) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize("step", ["keep", "seal", "take"])
+def test_a_disk_that_fills_up_leaves_the_predictor_that_was_there(
+    extended: Path, table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    before, names = autoglm.load(extended).predict_proba(table), sorted(extended.iterdir())
+    with monkeypatch.context() as patched, pytest.raises(FolderError, match=r"cannot write .*No space left"):
+        patched.setattr(bundle, step, full)
+        AutoML(**QUICK, work=6, folder=extended).fit(table, "y")
+    assert np.array_equal(autoglm.load(extended).predict_proba(table), before)
+    assert sorted(extended.iterdir()) == names
+    more = AutoML(**QUICK, work=6, folder=extended).fit(table, "y")
+    assert np.array_equal(more.predict_proba(table), AutoML(**QUICK, work=6).fit(table, "y").predict_proba(table))
+    assert sorted(extended.iterdir()) == names
+
+
+@pytest.mark.parametrize("failing", [1, 4, len(bundle.PARTS), len(bundle.PARTS) + 1, 2 * len(bundle.PARTS)])
+@pytest.mark.parametrize("error", [OSError(errno.EIO, "Input/output error"), KeyboardInterrupt()])
+def test_an_exchange_that_fails_is_taken_back(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: int, error: BaseException
+) -> None:
+    folder = shutil.copytree(home, tmp_path / "x")
+    new = autoglm.load(home).save(folder / bundle.NEXT)
+    edit(new, lambda about: about.update(sha256="other"))
+    version, calls, rename = bundle.version_of(folder), [0], os.rename
+
+    def broken(source: Path, target: Path) -> None:
+        assert bundle.version_of(folder) == version or not (folder / "manifest.json").exists()
+        calls[0] += 1
+        if calls[0] == failing:
+            raise error
+        rename(source, target)
+
+    with monkeypatch.context() as patched, pytest.raises(type(error)):
+        patched.setattr(os, "rename", broken)
+        bundle.take(new, folder)
+    assert bundle.version_of(folder) == version and len(bundle.unseal(folder)["members"]) > 0
+    bundle.take(new, folder)
+    assert bundle.version_of(folder) != version
+    assert sorted(p.name for p in folder.iterdir()) == sorted([*bundle.PARTS, "run"])
+
+
+def test_a_kill_during_the_exchange_is_mended_by_the_same_call(extended: Path, table: pd.DataFrame) -> None:
+    (extended / bundle.NEXT).mkdir()
+    (extended / bundle.LAST).mkdir()
+    os.rename(extended / "manifest.json", extended / bundle.LAST / "manifest.json")
+    os.rename(extended / "members", extended / bundle.NEXT / "members")
+    with pytest.raises(FolderError, match="was not finished: repeat the same fit"):
+        autoglm.load(extended)
+    AutoML(**QUICK, work=6, folder=extended).fit(table, "y")
+    assert len(autoglm.load(extended).predict(table)) == 80
+    assert sorted(p.name for p in extended.iterdir()) == sorted([*bundle.PARTS, "run"])
+
+
+def test_the_remains_of_a_kill_are_no_obstacle_to_saving_there(saved: Path, tmp_path: Path) -> None:
+    other = autoglm.load(saved).save(tmp_path / "other")
+    shutil.copytree(saved, other / bundle.LAST)
+    assert autoglm.load(saved).save(other) == other
+    assert not (other / bundle.LAST).exists()

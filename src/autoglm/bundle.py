@@ -26,16 +26,9 @@ OPTIONAL = ("report.html", "MODEL_CARD.md")  # for people; a predictor works wit
 NEEDED = ("encodings.json", "encodings.npz", "summary.json")
 FILES = (*NEEDED, "oof.npy", "profile.json", *OPTIONAL)
 PARTS = (MANIFEST, *FILES, "members", BACKGROUND)
+NEXT, LAST = ".predictor.next", ".predictor.last"  # below a fit's folder: the bundle being written, the one replaced
 RUN = ("run.json", "data", "encodings", "fits")  # what a fit keeps below run/, beside its lock
 ABOUT = {"task": dict, "columns": list, "members": list, "temperature": float, "threads": int}  # read at load
-
-
-def unfinish(folder: Path) -> None:
-    """Take away an earlier manifest and its models, which the next ones shall not be mixed with."""
-    (folder / MANIFEST).unlink(missing_ok=True)
-    for name in ("members", BACKGROUND):
-        if (folder / name).exists():
-            shutil.rmtree(folder / name)
 
 
 def keep(source: Path, place: Path) -> None:
@@ -56,6 +49,35 @@ def seal(folder: Path, about: dict[str, Any], files: list[Path]) -> None:
     listed = {p.relative_to(folder).as_posix(): {"sha256": sha256(p), "bytes": p.stat().st_size} for p in sorted(files)}
     whole = {"format": FORMAT, "version": __version__, **about, "files": listed}
     write_json(folder / MANIFEST, whole | {"sha256": _digest(whole)})
+
+
+def take(new: Path, folder: Path) -> None:
+    """Put a sealed bundle in place of the one in a folder, by renames; while they last there is no manifest.
+
+    Raises
+    ------
+    OSError
+        A rename failed: the earlier bundle is there again.
+    """
+    last = folder / LAST
+    shutil.rmtree(last, ignore_errors=True)
+    last.mkdir()
+    try:
+        for name in PARTS:
+            if (folder / name).exists():
+                os.rename(folder / name, last / name)
+        for name in reversed(PARTS):  # the manifest last
+            os.rename(new / name, folder / name)
+    except BaseException:  # Ctrl-C, too
+        for name in reversed(PARTS):
+            if (last / name).exists():
+                if (folder / name).exists():
+                    os.rename(folder / name, new / name)
+                os.rename(last / name, folder / name)
+        last.rmdir()
+        raise
+    for place in (new, last):
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def _digest(about: dict[str, Any]) -> str:
@@ -183,10 +205,10 @@ def _alien(place: Path) -> str | None:
 
 
 def _ours(path: PurePath, known: Collection[str]) -> bool:
-    """Whether a file is one of the known ones, or a part of the run beside them."""
+    """Whether a file is one of the known ones, or what a fit keeps beside them."""
     if known and len(path.parts) > 1 and path.parts[0] == "run":
         return path.parts[1] in (*RUN, "lock") or path.parts[1].startswith(".")
-    return path.as_posix() in known
+    return path.as_posix() in known or bool(known and path.parts[0] in (NEXT, LAST))
 
 
 def _check(folder: Path, name: str, expected: dict[str, Any]) -> None:

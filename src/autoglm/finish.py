@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -66,8 +67,9 @@ def finish(run: Run, table: Table, folder: Path, identity: dict[str, Any], found
     summary["modalities"] = _modalities(run, table, measured["falls"])
     summary["examples"] = examples(measured["examples"], table.columns, table.kinds, race.task)
     summary["findings"] = [asdict(f) for f in found]
+    aside = folder / bundle.NEXT
     try:
-        files = _write(run, table, folder, kept, summary, margins[here], race.target[here])
+        files = _write(run, table, aside, kept, summary, margins[here], race.target[here])
         about = {
             "created": summary["created"],
             "name": summary["name"],
@@ -88,8 +90,10 @@ def finish(run: Run, table: Table, folder: Path, identity: dict[str, Any], found
             "environment": summary["environment"],
             "identity": identity,
         }
-        bundle.seal(folder, about, files)
+        bundle.seal(aside, about, files)
+        bundle.take(aside, folder)
     except OSError as error:
+        shutil.rmtree(aside, ignore_errors=True)
         raise FolderError(f"cannot write the predictor to {str(folder)!r}: {error.strerror or error}") from error
     run.journal.spend(run.identity, run.budget.elapsed())
 
@@ -146,8 +150,8 @@ def _write(
     margins: NDArray[np.float64],
     target: NDArray[Any],
 ) -> list[Path]:
-    """Write everything but the manifest and return the files."""
-    bundle.unfinish(folder)
+    """Write everything but the manifest to a folder of its own and return the files."""
+    shutil.rmtree(folder, ignore_errors=True)  # of a call that was killed here
     encoders.write(table.encodings, folder, table.gates)
     for name, keys in kept.items():
         for repeat, fold in keys:

@@ -12,7 +12,12 @@ from autoglm import bundle
 from autoglm.core.errors import AutoGLMError, FolderError
 from autoglm.core.files import read_json
 
-NAMES = (*bundle.PARTS, *(f"run/{name}" for name in bundle.RUN))  # what a fit writes and removes
+NAMES = (
+    *bundle.PARTS,
+    bundle.NEXT,
+    bundle.LAST,
+    *(f"run/{name}" for name in bundle.RUN),
+)  # what a fit writes and removes
 
 
 @contextlib.contextmanager
