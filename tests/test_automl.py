@@ -18,6 +18,7 @@ import autoglm
 from autoglm import AutoML, Predictor
 from autoglm.core.errors import DataError, FolderError, OptionError
 from autoglm.core.metrics import METRICS, Metric
+from autoglm.engine.journal import Journal
 
 QUICK: dict[str, Any] = {"work": 3, "threads": 1, "learners": ["linear"], "search": "none"}
 BARE: dict[str, Any] = QUICK | {"learners": ["constant"]}
@@ -130,6 +131,65 @@ def test_a_folder_of_another_run_is_refused_and_the_difference_named(tmp_path: P
     with pytest.raises(FolderError, match=r"differs in [a-z, ]*metric, seed"):
         AutoML(**BARE, folder=tmp_path / "x", seed=1, metric="f1").fit(frame, "y")
     assert len(AutoML(**BARE, folder=tmp_path / "x", fresh=True).fit(frame.head(100), "y").predict(frame)) == 150
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+@pytest.mark.parametrize("name", ["members/list.csv", "background/blue.png", "run/fits/m31.fits", "report.html"])
+def test_a_folder_of_something_else_is_refused_and_left_as_it_is(tmp_path: Path, name: str, fresh: bool) -> None:
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_text("mine")
+    (tmp_path / "manifest.json").write_text('{"name": "A web app"}')
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(FolderError, match=r"holds 'manifest.json' and neither a run nor a predictor of ours"):
+        AutoML(**BARE, folder=tmp_path, fresh=fresh).fit(table(), "y")
+    assert sorted(tmp_path.rglob("*")) == before
+    assert (tmp_path / name).read_text() == "mine"
+    (tmp_path / "manifest.json").unlink()
+    with pytest.raises(FolderError, match="holds '"):
+        AutoML(**BARE, folder=tmp_path, fresh=fresh).fit(table(), "y")
+    assert (tmp_path / name).read_text() == "mine"
+
+
+def test_a_fit_may_lie_beside_its_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    table().to_csv("train.csv", index=False)
+    for fresh in (False, False, True):
+        AutoML(**BARE, folder=".", fresh=fresh).fit(pd.read_csv("train.csv"), "y")
+    assert len(autoglm.load(".").predict(pd.read_csv("train.csv"))) == 150
+
+
+@pytest.mark.parametrize("step", ["spend", "put", "finished"])
+def test_a_call_that_is_cut_off_before_its_first_fit_can_be_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    def cut(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Journal, step, cut)
+        with pytest.raises(KeyboardInterrupt):
+            AutoML(**BARE, folder=tmp_path / "x").fit(table(), "y")
+    assert len(AutoML(**BARE, folder=tmp_path / "x").fit(table(), "y").predict(table())) == 150
+
+
+@pytest.mark.timeout(100)
+def test_two_fits_do_not_write_to_one_folder_and_a_kill_frees_it(tmp_path: Path) -> None:
+    recipe = AutoML(**BARE, folder=tmp_path / "x")
+    with script(seconds=60, folder=str(tmp_path / "x"), learners=["linear"]) as fitting:
+        while not list(tmp_path.glob("x/run/fits/*/*/fit.json")) and fitting.poll() is None:
+            time.sleep(0.05)
+        begun = time.monotonic()
+        with pytest.raises(FolderError, match=r"another fit is writing to folder .*x'"):
+            recipe.fit(table(), "y")
+        assert time.monotonic() - begun < 5
+        fitting.kill()
+    assert len(replace(recipe, fresh=True).fit(table(), "y").predict(table())) == 150
+
+
+def test_a_table_that_cannot_be_learned_from_leaves_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(DataError):
+        AutoML(**BARE, folder=tmp_path / "x").fit(table(), "z")
+    assert not (tmp_path / "x").exists()
 
 
 def test_other_text_in_the_same_folder_is_refused(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The saved folder: whole or refused, safe to open, the same answers elsewhere."""
 
+import errno
 import json
 import os
 import shutil
@@ -199,14 +200,83 @@ def test_saving_never_takes_a_folder_of_something_else(saved: Path, tmp_path: Pa
     other = tmp_path / "other"
     other.mkdir()
     assert predictor.save(other) == other
+    (other / "report.html").write_text("edited")
     assert predictor.save(other) == other  # a predictor may be replaced
+    assert len(autoglm.load(other).predict(table)) == 80
     (other / "manifest.json").unlink()
-    with pytest.raises(FolderError, match="holds no predictor; choose a new folder"):
+    with pytest.raises(FolderError, match=r"holds 'MODEL_CARD.md', which is no part .* choose another folder"):
         predictor.save(other)
+    with pytest.raises(FolderError, match=r"holds 'summary.json'"):
+        predictor.save(other / "summary.json")
     with pytest.raises(FolderError, match=r"cannot save"):
         predictor.save(other / "summary.json" / "below")
     assert predictor.save(saved) == saved
     assert len(autoglm.load(saved).predict(table)) == 80
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["other", "saved"]
+
+
+@pytest.mark.parametrize("text", ['{"name": "A web app"}', '{"format": 1, "files": {"js/app.js": {}}}', "["])
+def test_a_manifest_of_something_else_is_no_leave_to_save_there(saved: Path, tmp_path: Path, text: str) -> None:
+    (tmp_path / "app" / "js").mkdir(parents=True)
+    (tmp_path / "app" / "js" / "app.js").write_text("alert(1)")
+    (tmp_path / "app" / "manifest.json").write_text(text)
+    with pytest.raises(FolderError, match=r"holds 'js/app.js', .* choose another folder"):
+        autoglm.load(saved).save(tmp_path / "app")
+    assert (tmp_path / "app" / "js" / "app.js").read_text() == "alert(1)"
+    assert (tmp_path / "app" / "manifest.json").read_text() == text
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "members/mine.txt", "run/results.csv"])
+def test_a_file_beside_a_predictor_is_not_lost_by_saving_there(saved: Path, tmp_path: Path, name: str) -> None:
+    other = autoglm.load(saved).save(tmp_path / "other")
+    (other / name).parent.mkdir(exist_ok=True)
+    (other / name).write_text("mine")
+    with pytest.raises(FolderError, match=f"holds '{name}'"):
+        autoglm.load(saved).save(other)
+    assert (other / name).read_text() == "mine"
+
+
+def test_the_folder_of_a_fit_may_be_saved_to(home: Path, saved: Path, tmp_path: Path, table: pd.DataFrame) -> None:
+    (tmp_path / "link").symlink_to(shutil.copytree(home, tmp_path / "fitted"))
+    (tmp_path / "fitted" / "run" / ".run.json.77").write_text("{")  # of a fit that was killed
+    autoglm.load(saved).save(tmp_path / "link")
+    assert not (tmp_path / "fitted" / "run").exists() and (tmp_path / "link").is_symlink()
+    assert len(autoglm.load(tmp_path / "fitted").predict(table)) == 80
+
+
+@pytest.mark.parametrize("failing", [1, 2])
+def test_saving_that_fails_leaves_the_predictor_that_was_there(
+    saved: Path, tmp_path: Path, table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch, failing: int
+) -> None:
+    other, calls, rename = autoglm.load(saved).save(tmp_path / "other"), [0], os.rename
+
+    def broken(*places: Path) -> None:
+        calls[0] += 1
+        if calls[0] == failing:
+            raise OSError(errno.EIO, "Input/output error")
+        rename(*places)
+
+    monkeypatch.setattr(os, "rename", broken)
+    with pytest.raises(FolderError, match=r"cannot save to .*Input/output error"):
+        autoglm.load(saved).save(other)
+    assert len(autoglm.load(other).predict(table)) == 80
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["other", "saved"]
+
+
+def test_what_cannot_be_put_back_is_kept_and_named(
+    saved: Path, tmp_path: Path, table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other, rename = autoglm.load(saved).save(tmp_path / "other"), os.rename
+
+    def one_way(source: Path, target: Path) -> None:
+        if target == other:
+            raise OSError(errno.EIO, "Input/output error")
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", one_way)
+    with pytest.raises(FolderError, match="what was there is in") as refused:
+        autoglm.load(saved).save(other)
+    assert len(autoglm.load(str(refused.value).split("'")[-2]).predict(table)) == 80
 
 
 def test_a_new_fit_in_an_old_folder_takes_no_old_models(tmp_path: Path) -> None:
@@ -220,52 +290,75 @@ def test_a_new_fit_in_an_old_folder_takes_no_old_models(tmp_path: Path) -> None:
     assert np.array_equal(again.predict(other), alone.predict(other))
 
 
-def test_saving_replaces_a_predictor_and_nothing_else(home: Path, tmp_path: Path) -> None:
-    page = tmp_path / "page"
-    (page / "js").mkdir(parents=True)
-    (page / "manifest.json").write_text('{"name": "my page"}')
-    (page / "js" / "app.js").write_text("run()")
-    predictor = autoglm.load(home)
-    with pytest.raises(FolderError, match="holds no predictor; choose a new folder"):
-        predictor.save(page)
-    assert (page / "js" / "app.js").read_text() == "run()"
-    place = predictor.save(tmp_path / "saved")
-    (place / "notes.txt").write_text("mine")
-    with pytest.raises(FolderError, match=r"holds 'notes\.txt', which would be gone"):
-        predictor.save(place)
-    (place / "notes.txt").unlink()
-    (place / "summary.json").write_text("damaged")
-    assert autoglm.load(predictor.save(place)).columns == predictor.columns
-    assert [p.name for p in tmp_path.iterdir()].count("saved") == 1 and not list(tmp_path.glob(".saved*"))
+QUICK: dict[str, Any] = {"threads": 1, "learners": ["linear"], "search": "none"}
 
 
-def test_what_was_there_comes_back_when_saving_fails(
-    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def extended(tmp_path: Path, table: pd.DataFrame) -> Path:
+    """A finished predictor that a longer call extends."""
+    AutoML(**QUICK, work=2, folder=tmp_path / "x").fit(table, "y")
+    return tmp_path / "x"
+
+
+def full(*_: Any) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize("step", ["keep", "seal", "take"])
+def test_a_disk_that_fills_up_leaves_the_predictor_that_was_there(
+    extended: Path, table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    predictor, rename = autoglm.load(home), os.rename
-    place = predictor.save(tmp_path / "saved")
+    before, names = autoglm.load(extended).predict_proba(table), sorted(extended.iterdir())
+    with monkeypatch.context() as patched, pytest.raises(FolderError, match=r"cannot write .*No space left"):
+        patched.setattr(bundle, step, full)
+        AutoML(**QUICK, work=6, folder=extended).fit(table, "y")
+    assert np.array_equal(autoglm.load(extended).predict_proba(table), before)
+    assert sorted(extended.iterdir()) == names
+    more = AutoML(**QUICK, work=6, folder=extended).fit(table, "y")
+    assert np.array_equal(more.predict_proba(table), AutoML(**QUICK, work=6).fit(table, "y").predict_proba(table))
+    assert sorted(extended.iterdir()) == names
 
-    def failing(source: Path, target: Path) -> None:
-        if Path(target) == place and not str(source).endswith(".earlier"):
-            raise OSError(28, "No space left on device")
+
+@pytest.mark.parametrize("failing", [1, 4, len(bundle.PARTS), len(bundle.PARTS) + 1, 2 * len(bundle.PARTS)])
+@pytest.mark.parametrize("error", [OSError(errno.EIO, "Input/output error"), KeyboardInterrupt()])
+def test_an_exchange_that_fails_is_taken_back(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: int, error: BaseException
+) -> None:
+    folder = shutil.copytree(home, tmp_path / "x")
+    new = autoglm.load(home).save(folder / bundle.NEXT)
+    edit(new, lambda about: about.update(sha256="other"))
+    version, calls, rename = bundle.version_of(folder), [0], os.rename
+
+    def broken(source: Path, target: Path) -> None:
+        assert bundle.version_of(folder) == version or not (folder / "manifest.json").exists()
+        calls[0] += 1
+        if calls[0] == failing:
+            raise error
         rename(source, target)
 
-    monkeypatch.setattr(os, "rename", failing)
-    with pytest.raises(FolderError, match="No space left"):
-        predictor.save(place)
-    assert autoglm.load(place).columns == predictor.columns and not list(tmp_path.glob(".saved*"))
+    with monkeypatch.context() as patched, pytest.raises(type(error)):
+        patched.setattr(os, "rename", broken)
+        bundle.take(new, folder)
+    assert bundle.version_of(folder) == version and len(bundle.unseal(folder)["members"]) > 0
+    bundle.take(new, folder)
+    assert bundle.version_of(folder) != version
+    assert sorted(p.name for p in folder.iterdir()) == sorted([*bundle.PARTS, "run"])
 
 
-@pytest.mark.parametrize("name", ["members/alice.txt", "run/fits/old.txt", "manifest.json", "report.html"])
-def test_a_fit_takes_nothing_away_that_is_not_its_own(tmp_path: Path, name: str) -> None:
-    frame = pd.DataFrame({"x": np.arange(40.0), "y": np.arange(40) % 2})
-    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-    (tmp_path / name).write_text("mine")
-    (tmp_path / "train.csv").write_text("x,y")
-    recipe = AutoML(work=2, threads=1, learners=["constant"], search="none", folder=tmp_path)
-    with pytest.raises(FolderError, match=f"holds '{name.split('/')[0]}', which is of no run"):
-        recipe.fit(frame, "y")
-    assert (tmp_path / name).read_text() == "mine"
-    (tmp_path / name).unlink()
-    recipe.fit(frame, "y")
-    assert (tmp_path / "train.csv").read_text() == "x,y"
+def test_a_kill_during_the_exchange_is_mended_by_the_same_call(extended: Path, table: pd.DataFrame) -> None:
+    (extended / bundle.NEXT).mkdir()
+    (extended / bundle.LAST).mkdir()
+    os.rename(extended / "manifest.json", extended / bundle.LAST / "manifest.json")
+    os.rename(extended / "members", extended / bundle.NEXT / "members")
+    with pytest.raises(FolderError, match="was not finished: repeat the same fit"):
+        autoglm.load(extended)
+    AutoML(**QUICK, work=6, folder=extended).fit(table, "y")
+    assert len(autoglm.load(extended).predict(table)) == 80
+    assert sorted(p.name for p in extended.iterdir()) == sorted([*bundle.PARTS, "run"])
+
+
+def test_the_remains_of_a_kill_are_no_obstacle_to_saving_there(saved: Path, tmp_path: Path) -> None:
+    other = autoglm.load(saved).save(tmp_path / "other")
+    shutil.copytree(saved, other / bundle.LAST)
+    assert autoglm.load(saved).save(other) == other
+    assert not (other / bundle.LAST).exists()

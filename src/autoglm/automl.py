@@ -6,9 +6,8 @@ import hashlib
 import json
 import operator
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
@@ -22,13 +21,13 @@ from autoglm import __version__, bundle, encoders
 from autoglm.core import frames, moments, shelf
 from autoglm.core.budget import Budget, default_memory
 from autoglm.core.columns import Column, cell_text, column
-from autoglm.core.errors import AutoGLMError, DataError, FitError, FolderError, OptionError, listing, nearest
+from autoglm.core.errors import DataError, FitError, OptionError, listing, nearest
 from autoglm.core.features import Features
 from autoglm.core.metrics import Metric, identity_of, metric_for, tried
 from autoglm.core.reading import NOTES
 from autoglm.core.seed import Seed
 from autoglm.core.task import Task, infer, numeric
-from autoglm.engine import measures, splits
+from autoglm.engine import claim, measures, splits
 from autoglm.engine.journal import Journal
 from autoglm.engine.pool import Pool
 from autoglm.engine.race import BLEND_ROWS, Race
@@ -158,7 +157,8 @@ class AutoML:
         OptionError
             A setting is not allowed.
         FolderError
-            The folder holds another run or cannot be written.
+            The folder holds another run, or files of something else that would be lost, another fit writes there,
+            or it cannot be written.
         FitError
             Not even the simplest model could be fitted.
         """
@@ -167,10 +167,11 @@ class AutoML:
         home = None if self.folder else tempfile.TemporaryDirectory(prefix="autoglm-")
         folder = Path(self.folder) if self.folder else Path(home.name if home else "")
         with (
+            claim.claimed(folder),
             shown(style=self.progress, seconds=self.seconds if budget.timed else None) as tell,
             Pool(budget.threads, 1, budget.memory) as pool,
             ThreadPoolExecutor(1) as checking,
-            _writing(folder),
+            claim.writing(folder),
         ):
             tell(Event("phase", budget.elapsed(), "reading the table"))
             table = self._read(frame, target, groups, time, budget)
@@ -285,7 +286,6 @@ class AutoML:
         seed = self._seed
         parts = splits.make(table.target, table.task, seed, table.groups, table.time)
         identity = self._identity(table, parts)
-        bundle.claim(folder)
         journal = Journal(folder / "run")
         spent = journal.open(identity, self.fresh)
         table = _as_before(table, journal.folder / "encodings", spent > 0)
@@ -348,17 +348,6 @@ def _as_before(table: Table, place: Path, again: bool) -> Table:
     if [e.outputs for e in earlier] == [e.outputs for e in table.encodings]:
         return table
     return replace(table, encodings=earlier, features=encoders.assemble(table.columns, earlier))
-
-
-@contextmanager
-def _writing(folder: Path) -> Iterator[None]:
-    """Say which folder could not be written, and why."""
-    try:
-        yield
-    except OSError as error:
-        if isinstance(error, AutoGLMError):
-            raise
-        raise FolderError(f"cannot write to folder {str(folder)!r}: {error.strerror or error}") from error
 
 
 def _reserve(seconds: float, table: Table) -> float:

@@ -6,12 +6,13 @@ not have the hash it names is refused before anything is parsed.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
 import shutil
-from pathlib import Path
+import tempfile
+from collections.abc import Collection
+from pathlib import Path, PurePath
 from typing import Any
 
 from autoglm import __version__
@@ -23,38 +24,11 @@ MANIFEST = "manifest.json"
 BACKGROUND = "background"  # features of a few training rows, which explanations compare with
 OPTIONAL = ("report.html", "MODEL_CARD.md")  # for people; a predictor works without them
 NEEDED = ("encodings.json", "encodings.npz", "summary.json")
+FILES = (*NEEDED, "oof.npy", "profile.json", *OPTIONAL)
+PARTS = (MANIFEST, *FILES, "members", BACKGROUND)
+NEXT, LAST = ".predictor.next", ".predictor.last"  # below a fit's folder: the bundle being written, the one replaced
+RUN = ("run.json", "data", "encodings", "fits")  # what a fit keeps below run/, beside its lock
 ABOUT = {"task": dict, "columns": list, "members": list, "temperature": float, "threads": int}  # read at load
-
-
-WRITTEN = ("run", "members", BACKGROUND, MANIFEST, "oof.npy", "profile.json", *NEEDED, *OPTIONAL)  # by a fit
-
-
-def claim(folder: Path) -> None:
-    """Refuse a folder in which a fit would write over, or take away, what is none of ours.
-
-    Raises
-    ------
-    FolderError
-        It holds such a file or folder, and neither a run nor a predictor.
-    """
-    if (folder / "run" / "run.json").exists() or _listed(folder) is not None:
-        return
-    foreign = [
-        name for name in WRITTEN if (folder / name).is_file() or any(map(Path.is_file, (folder / name).rglob("*")))
-    ]
-    if foreign:
-        raise FolderError(
-            f"folder {str(folder)!r} holds {foreign[0]!r}, which is of no run and no predictor, and which a fit would "
-            "write over: choose another folder"
-        )
-
-
-def unfinish(folder: Path) -> None:
-    """Take away an earlier manifest and its models, which the next ones shall not be mixed with."""
-    (folder / MANIFEST).unlink(missing_ok=True)
-    for name in ("members", BACKGROUND):
-        if (folder / name).exists():
-            shutil.rmtree(folder / name)
 
 
 def keep(source: Path, place: Path) -> None:
@@ -75,6 +49,35 @@ def seal(folder: Path, about: dict[str, Any], files: list[Path]) -> None:
     listed = {p.relative_to(folder).as_posix(): {"sha256": sha256(p), "bytes": p.stat().st_size} for p in sorted(files)}
     whole = {"format": FORMAT, "version": __version__, **about, "files": listed}
     write_json(folder / MANIFEST, whole | {"sha256": _digest(whole)})
+
+
+def take(new: Path, folder: Path) -> None:
+    """Put a sealed bundle in place of the one in a folder, by renames; while they last there is no manifest.
+
+    Raises
+    ------
+    OSError
+        A rename failed: the earlier bundle is there again.
+    """
+    last = folder / LAST
+    shutil.rmtree(last, ignore_errors=True)
+    last.mkdir()
+    try:
+        for name in PARTS:
+            if (folder / name).exists():
+                os.rename(folder / name, last / name)
+        for name in reversed(PARTS):  # the manifest last
+            os.rename(new / name, folder / name)
+    except BaseException:  # Ctrl-C, too
+        for name in reversed(PARTS):
+            if (last / name).exists():
+                if (folder / name).exists():
+                    os.rename(folder / name, new / name)
+                os.rename(last / name, folder / name)
+        last.rmdir()
+        raise
+    for place in (new, last):
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def _digest(about: dict[str, Any]) -> str:
@@ -133,56 +136,79 @@ def version_of(folder: Path) -> str:
         return ""
 
 
+def sealed(folder: Path) -> dict[str, Any]:
+    """Return the manifest that a fit or `copy` left in a folder, its files unchecked; empty where none of ours is."""
+    try:
+        about = dict(read_json(folder / MANIFEST))
+        known = about.pop("sha256") == _digest(about) and "format" in about and isinstance(about["files"], dict)
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return about if known else {}
+
+
 def copy(folder: Path, target: Path, files: list[str]) -> None:
-    """Copy a sealed bundle to a new or empty folder, manifest last.
+    """Copy a sealed bundle to a new or empty folder, or in place of another bundle, by renames.
 
     Raises
     ------
     FolderError
         The target holds something else or cannot be written.
     """
-    if target.resolve() == folder.resolve():
+    place = target.resolve()
+    if place == folder.resolve():
         return
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        _overwritable(target)
-    aside, earlier = (target.with_name(f".{target.name}.{os.getpid()}{end}") for end in ("", ".earlier"))
+    if alien := _alien(place):
+        raise FolderError(
+            f"cannot save to {str(target)!r}: it holds {alien!r}, which is no part of a finished predictor, and saving "
+            "would remove it; choose another folder"
+        )
+    kept = ""
     try:
-        for name in [*files, MANIFEST]:
-            (aside / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(folder / name, aside / name)
-        if target.exists():
-            os.rename(target, earlier)
-        os.rename(aside, target)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        room = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))
+        new, old = room / "new", room / "old"
+        try:
+            for name in [*files, MANIFEST]:
+                (new / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(folder / name, new / name)
+            _swap(new, place, old)
+        finally:
+            if old.exists() and not place.exists():
+                kept = f"; what was there is in {str(old)!r}"
+            else:
+                shutil.rmtree(room, ignore_errors=True)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            shutil.rmtree(aside)
-        if earlier.exists() and not target.exists():
-            os.rename(earlier, target)
-        raise FolderError(f"cannot save to {str(target)!r}: {error.strerror or error}") from error
-    shutil.rmtree(earlier, ignore_errors=True)
+        raise FolderError(f"cannot save to {str(target)!r}: {error.strerror or error}{kept}") from error
 
 
-def _overwritable(target: Path) -> None:
-    """Refuse to replace what holds more than a predictor, and the run that it came from."""
-    listed = _listed(target) if target.is_dir() else None
-    if listed is None:
-        raise FolderError(f"cannot save to {str(target)!r}: it exists and holds no predictor; choose a new folder")
-    names = (path.relative_to(target).as_posix() for path in sorted(target.rglob("*")) if path.is_file())
-    for name in names:
-        if name not in (*listed, MANIFEST, *OPTIONAL) and not name.startswith("run/"):
-            raise FolderError(
-                f"cannot save to {str(target)!r}: besides a predictor it holds {name!r}, which would be gone; "
-                "choose a new folder"
-            )
-
-
-def _listed(folder: Path) -> list[str] | None:
-    """Return the files that a manifest of ours names, damaged ones too; None where there is no such manifest."""
+def _swap(new: Path, place: Path, old: Path) -> None:
+    """Rename a folder into a place and what is there out of it, or leave all as it is."""
+    if not place.exists():
+        os.rename(new, place)
+        return
+    os.rename(place, old)
     try:
-        about = read_json(folder / MANIFEST)
-        return [*about["files"]] if {"format", "version", "members"} <= about.keys() else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
+        os.rename(new, place)
+    except OSError:
+        os.rename(old, place)
+        raise
+
+
+def _alien(place: Path) -> str | None:
+    """Name the first file in a place that neither the manifest there lists nor a run has made."""
+    if not place.is_dir():
+        return place.name if place.exists() else None
+    files = sealed(place).get("files", {})
+    known = {*files, MANIFEST, *OPTIONAL} if files else set()
+    found = (p.relative_to(place) for p in sorted(place.rglob("*")) if p.is_symlink() or not p.is_dir())
+    return next((path.as_posix() for path in found if not _ours(path, known)), None)
+
+
+def _ours(path: PurePath, known: Collection[str]) -> bool:
+    """Whether a file is one of the known ones, or what a fit keeps beside them."""
+    if known and len(path.parts) > 1 and path.parts[0] == "run":
+        return path.parts[1] in (*RUN, "lock") or path.parts[1].startswith(".")
+    return path.as_posix() in known or bool(known and path.parts[0] in (NEXT, LAST))
 
 
 def _check(folder: Path, name: str, expected: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import shlex
+import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -67,8 +68,9 @@ def finish(run: Run, table: Table, folder: Path, identity: dict[str, Any], found
     summary["modalities"] = _modalities(run, table, measured["falls"])
     summary["examples"] = examples(measured["examples"], table.columns, table.kinds, race.task)
     summary["findings"] = [asdict(f) for f in found]
+    aside = folder / bundle.NEXT
     try:
-        files = _write(run, table, folder, kept, summary, margins[here], race.target[here])
+        files = _write(run, table, aside, kept, summary, margins[here], race.target[here])
         about = {
             "created": summary["created"],
             "name": summary["name"],
@@ -89,8 +91,10 @@ def finish(run: Run, table: Table, folder: Path, identity: dict[str, Any], found
             "environment": summary["environment"],
             "identity": identity,
         }
-        bundle.seal(folder, about, files)
+        bundle.seal(aside, about, files)
+        bundle.take(aside, folder)
     except OSError as error:
+        shutil.rmtree(aside, ignore_errors=True)
         raise FolderError(f"cannot write the predictor to {str(folder)!r}: {error.strerror or error}") from error
     run.journal.spend(run.identity, run.budget.elapsed())
 
@@ -147,8 +151,8 @@ def _write(
     margins: NDArray[np.float64],
     target: NDArray[Any],
 ) -> list[Path]:
-    """Write everything but the manifest and return the files."""
-    bundle.unfinish(folder)
+    """Write everything but the manifest to a folder of its own and return the files."""
+    shutil.rmtree(folder, ignore_errors=True)  # of a call that was killed here
     encoders.write(table.encodings, folder, table.gates)
     for name, keys in kept.items():
         for repeat, fold in keys:
@@ -160,9 +164,8 @@ def _write(
     write_bytes(folder / "report.html", report.render(plain(summary), target, predicted).encode())
     write_bytes(folder / "MODEL_CARD.md", card.card(plain(summary)).encode())
     write_json(folder / profile.FILE, _profile(table, predicted, run.race.task))
-    names = ("encodings.json", "encodings.npz", "summary.json", "oof.npy", profile.FILE, *bundle.OPTIONAL)
     models = [p for n in kept for p in (folder / "members" / n).glob("*/*") if p.is_file()]
-    return [folder / n for n in names] + models + _background(run, table, folder / bundle.BACKGROUND)
+    return [folder / n for n in bundle.FILES] + models + _background(run, table, folder / bundle.BACKGROUND)
 
 
 def _profile(table: Table, predicted: NDArray[np.float64], task: Task) -> dict[str, Any]:

@@ -99,7 +99,7 @@ class Journal:
             The folder holds a run on other data, target or seed, or cannot be written.
         """
         try:
-            self.fits.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(parents=True, exist_ok=True)
             found = None if fresh else self._found()
             if found and found["identity"] != plain(identity):
                 differs = [k for k, v in plain(identity).items() if found["identity"].get(k) != v]
@@ -109,9 +109,9 @@ class Journal:
                 )
             if found:
                 return float(found["spent"])
-            shutil.rmtree(self.fits)
-            self.fits.mkdir()
-            self.spend(identity, 0.0)
+            if self.fits.exists():
+                shutil.rmtree(self.fits)
+            self.spend(identity, 0.0)  # before anything else: by it the folder is known as ours
         except OSError as error:
             if isinstance(error, FolderError):
                 raise
